@@ -1,0 +1,54 @@
+// Package gateway is the one door of the API listener: it finds the service a request is
+// for, authenticates, authorises, audits and hands it to the service's handler, and it
+// alone writes errors. Start at Service and Call.
+package gateway
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/dictum/dictum/internal/iam"
+)
+
+// Call is one verified request on its way through the gateway.
+type Call struct {
+	// Service is the signing name: "s3", "transcribe", "sts".
+	Service string
+	// Action is the operation: "PutObject", "StartTranscriptionJob".
+	Action string
+	// Resource is the ARN acted on, or "*".
+	Resource string
+	// Region is the one in the signature's scope.
+	Region    string
+	Principal iam.Principal
+	RequestID string
+	// Origin is the scheme and authority the client called ("http://127.0.0.1:7600"), or the
+	// configured public URL. URIs we hand out begin with it.
+	Origin string
+	// Time is when the request arrived.
+	Time time.Time
+}
+
+// Handler carries out a call. It writes the answer, or returns an error before having written anything.
+type Handler func(w http.ResponseWriter, r *http.Request, c *Call) error
+
+// Route is what a service makes of a request before it is authorised.
+type Route struct {
+	Action   string
+	Resource string
+	Handler  Handler
+}
+
+// Service is one AWS API. The gateway gives it requests whose signature it verified for that
+// service's signing name. Bodies: for every service but S3 the gateway has read the body (at most
+// 1 MiB) and checked it against the signed hash, and r.Body replays it; for S3, r.Body streams,
+// decodes aws-chunked, and fails at its end when a hash, chunk signature or trailing checksum is wrong.
+type Service interface {
+	// Name is the signing name.
+	Name() string
+	// Route names the action, its resource and its handler, or returns the AWS error for an
+	// unknown operation. It must not change anything.
+	Route(r *http.Request, c *Call) (Route, error)
+	// WriteError answers with err in the service's protocol.
+	WriteError(w http.ResponseWriter, r *http.Request, requestID string, err error)
+}
