@@ -2,5 +2,10 @@ package speech
 
 import "errors"
 
-// ErrTooLittleSpeech means that a language was to be identified and the audio holds too little speech for it.
-var ErrTooLittleSpeech = errors.New("too little speech to identify a language")
+var (
+	// ErrTooLittleSpeech means that a language was to be identified and the audio holds too little speech for it.
+	ErrTooLittleSpeech = errors.New("too little speech to identify a language")
+	// ErrInterrupted means that the recogniser went away (its process died or is stopping) before it had a
+	// result; the same audio may be given again.
+	ErrInterrupted = errors.New("recognition was interrupted")
+)
