@@ -42,7 +42,10 @@ type Route struct {
 // Service is one AWS API. The gateway gives it requests whose signature it verified for that
 // service's signing name. Bodies: for every service but S3 the gateway has read the body (at most
 // 1 MiB) and checked it against the signed hash, and r.Body replays it; for S3, r.Body streams,
-// decodes aws-chunked, and fails at its end when a hash, chunk signature or trailing checksum is wrong.
+// decodes aws-chunked, and fails at its end when a hash, chunk signature or trailing checksum is wrong:
+// whatever was read before io.EOF is not yet verified and must not become visible. r.Body is Checksummed,
+// r.ContentLength is the decoded length (-1 when unknown), and "aws-chunked" is gone from Content-Encoding.
+// An error of r.Body is an *awserr.Failure and can be returned as it is, or wrapped.
 type Service interface {
 	// Name is the signing name.
 	Name() string
@@ -51,4 +54,14 @@ type Service interface {
 	Route(r *http.Request, c *Call) (Route, error)
 	// WriteError answers with err in the service's protocol.
 	WriteError(w http.ResponseWriter, r *http.Request, requestID string, err error)
+}
+
+// Checksummed is what r.Body of every S3 request implements.
+type Checksummed interface {
+	// Checksum returns the algorithm ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256") and base64
+	// value of the checksum that the client sent, by header or trailer, and that the body was found
+	// to have. It is valid once Read returned io.EOF; both are empty when the client sent none.
+	// The checksum header of CompleteMultipartUpload speaks of the object, not of the body, and is
+	// left for the service to read.
+	Checksum() (algorithm, value string)
 }
