@@ -2,5 +2,10 @@ package iam
 
 import "errors"
 
-// ErrNoSuchKey means that no active access key has the id.
-var ErrNoSuchKey = errors.New("no such access key")
+// The errors of this package; compare with errors.Is.
+var (
+	// ErrNoSuchKey means that no active access key has the id.
+	ErrNoSuchKey = errors.New("no such access key")
+	// ErrAccountExists means that the account id is taken.
+	ErrAccountExists = errors.New("account exists")
+)
