@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# `make test`: the code is checked, then the packages are tested, most of them under the race
+# detector, then the black-box suites drive the built program. Each part says how long it took.
+source "$(dirname "$0")/common.sh"
+export PATH=$venv/bin:$PATH CGO_ENABLED=1
+
+part() {
+	say "$1"
+	local began=$SECONDS
+	shift
+	"$@"
+	printf '(%d s)\n' $((SECONDS - began))
+}
+
+# Packages whose tests are hours of arithmetic in Go under the race detector; the scheduler above
+# them (speech/engine) and all that is concurrent stays under it.
+slow='/internal/(inference|models|speech/(whisper|vad))(/|$)'
+mapfile -t raced < <(go list ./internal/... ./cmd/... | grep -vE "$slow")
+mapfile -t plain < <(go list ./internal/... | grep -E "$slow" || true)
+
+part "go vet" go vet ./...
+part "Packages, under the race detector" go test -race -timeout 10m "${raced[@]}"
+if ((${#plain[@]})); then
+	part "Packages of the models" go test -timeout 10m "${plain[@]}"
+fi
+# One suite at a time: each runs servers that use all cores.
+part "Black box" go test -count 1 -timeout 12m -p 1 ./test/...
