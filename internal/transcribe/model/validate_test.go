@@ -70,10 +70,12 @@ func TestViolationsAreAWSsSentences(t *testing.T) {
 func TestLegalRequestsPass(t *testing.T) {
 	type request = model.StartTranscriptionJobRequest
 	for name, change := range map[string]func(*request){
-		"least":              func(*request) {},
-		"longest key":        func(r *request) { r.OutputKey = ptr(strings.Repeat("k", 1024)) },
-		"characters count":   func(r *request) { r.Tags = []model.Tag{{Key: ptr(strings.Repeat("é", 128)), Value: ptr("")}} },
-		"longest role":       func(r *request) { r.JobExecutionSettings = role("arn:aws:iam::111122223333:role/" + strings.Repeat("r", 1024)) },
+		"least":            func(*request) {},
+		"longest key":      func(r *request) { r.OutputKey = ptr(strings.Repeat("k", 1024)) },
+		"characters count": func(r *request) { r.Tags = []model.Tag{{Key: ptr(strings.Repeat("é", 128)), Value: ptr("")}} },
+		"longest role": func(r *request) {
+			r.JobExecutionSettings = role("arn:aws:iam::111122223333:role/" + strings.Repeat("r", 1024))
+		},
 		"empty subtitles":    func(r *request) { r.Subtitles = &model.Subtitles{Formats: []string{}} },
 		"no start index":     func(r *request) { r.Subtitles = &model.Subtitles{Formats: []string{"vtt", "srt"}} },
 		"format and rate":    func(r *request) { r.MediaFormat, r.MediaSampleRateHertz = ptr("wav"), ptr(int64(8000)) },

@@ -1,0 +1,322 @@
+package job
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/dictum/dictum/internal/audio"
+	"github.com/dictum/dictum/internal/objects"
+	"github.com/dictum/dictum/internal/speech"
+	"github.com/dictum/dictum/internal/text/subtitle"
+	"github.com/dictum/dictum/internal/transcribe/document"
+	"github.com/dictum/dictum/internal/transcribe/language"
+)
+
+// The limits of media (spec transcribe-batch.md §11).
+const (
+	maxFileBytes = 2 << 30
+	maxDuration  = 4 * time.Hour
+	minDuration  = 500 * time.Millisecond
+	maxChannels  = 2
+	minRate      = 8000
+	maxRate      = 48000
+)
+
+// attempt is one worker's try at a job.
+type attempt struct {
+	pool  *Pool
+	claim Claim
+	// active is when something last moved, in nanoseconds of the Unix clock.
+	active atomic.Int64
+	// found is the identified language once it is known; moved tells the heartbeat of it.
+	found atomic.Pointer[speech.LanguageScore]
+	moved chan struct{}
+}
+
+// ending is what a run came to.
+type ending struct {
+	detected      Detected
+	audio, speech time.Duration
+}
+
+func (a *attempt) touch() { a.active.Store(a.pool.cfg.Now().UnixNano()) }
+
+// heartbeat keeps the lease until ctx ends, and cancels the work when the lease is or may be lost: by
+// the local clock, so that a worker that can't reach the queue stops before another one begins.
+func (a *attempt) heartbeat(ctx context.Context, cancel context.CancelCauseFunc) {
+	cfg := &a.pool.cfg
+	beat := time.NewTicker(max(cfg.Lease/3, time.Millisecond))
+	defer beat.Stop()
+	// The claim was made a moment ago; count from no later than that.
+	expiry := time.NewTimer(cfg.Lease * 9 / 10)
+	defer expiry.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-expiry.C:
+			cancel(fmt.Errorf("heartbeat failed: %w", ErrLostLease))
+			return
+		case <-a.moved:
+			if err := a.recordLanguage(ctx); errors.Is(err, ErrLostLease) {
+				cancel(err)
+				return
+			}
+		case <-beat.C:
+			if cfg.Now().Sub(time.Unix(0, a.active.Load())) > cfg.Stall {
+				cancel(errStalled)
+			}
+			switch err := a.extend(ctx); {
+			case err == nil:
+				expiry.Reset(cfg.Lease * 9 / 10)
+			case errors.Is(err, ErrLostLease):
+				cancel(err)
+				return
+			case ctx.Err() == nil:
+				slog.WarnContext(ctx, "heartbeat", "job", a.claim.Job.ID, "error", err)
+			}
+		}
+	}
+}
+
+// extend renews the lease and so also checks the fence.
+func (a *attempt) extend(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, a.pool.cfg.Lease/3)
+	defer cancel()
+	return a.pool.cfg.Queue.Extend(ctx, a.claim, a.pool.cfg.Now().Add(a.pool.cfg.Lease))
+}
+
+// recordLanguage makes an identified language visible while the job runs.
+func (a *attempt) recordLanguage(ctx context.Context) error {
+	found := a.found.Load()
+	if found == nil {
+		return nil
+	}
+	code := language.Code(found.Language, a.claim.Job.Request.LanguageOptions)
+	if code == "" {
+		return nil
+	}
+	err := a.pool.cfg.Queue.Commit(ctx, a.claim, func(j *Job) error {
+		j.Detected.LanguageCode, j.Detected.LanguageScore = code, found.Score
+		return nil
+	})
+	if err != nil && !errors.Is(err, ErrLostLease) && ctx.Err() == nil {
+		slog.WarnContext(ctx, "record identified language", "job", a.claim.Job.ID, "error", err)
+	}
+	return err
+}
+
+// run takes the job through its phases: fetch, open and check, recognise, publish. Its error is a
+// *Failure where the job itself is at fault. Nothing is published before all is known, and what is
+// published is a function of the media and the request, so that a repeated run writes the same bytes.
+func (a *attempt) run(ctx context.Context) (end ending, err error) {
+	// Decoders read bytes of strangers. A bug in one costs this job its attempts, not the server its life.
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	j := a.claim.Job
+	media, err := a.fetch(ctx)
+	if err != nil {
+		return ending{}, err
+	}
+	defer func() { _ = media.Close() }()
+
+	stream, err := audio.Open(ctx, media, a.pool.cfg.Audio)
+	if err != nil {
+		return ending{}, mediaError("open media", err)
+	}
+	defer func() { _ = stream.Close() }()
+	if end.detected, err = checkMedia(j, stream.Info()); err != nil {
+		return end, err
+	}
+
+	transcript, err := a.recognise(ctx, stream)
+	if err != nil {
+		return end, err
+	}
+	end.audio, end.speech = transcript.Duration, transcript.Speech
+	doc := document.Job{Name: j.Name, AccountID: j.AccountID}
+	if j.Identifies() {
+		doc.Identified = language.Identified(transcript.Languages, j.Request.LanguageOptions)
+		if len(doc.Identified) == 0 {
+			return end, failLanguage.as()
+		}
+		end.detected.LanguageCode, end.detected.LanguageScore = doc.Identified[0].Code, doc.Identified[0].Score
+	}
+	return end, a.publish(ctx, doc, transcript)
+}
+
+// fetch opens the media object. The bucket is checked again: it may have another owner by now.
+func (a *attempt) fetch(ctx context.Context) (objects.Reader, error) {
+	j := a.claim.Job
+	if err := ownBucket(ctx, a.pool.cfg.Objects, j.Scope, j.Media.Bucket); err != nil {
+		return nil, accessFailure(err, failMedia)
+	}
+	object, r, err := a.pool.cfg.Objects.Open(ctx, j.Media.Bucket, j.Media.Key)
+	if err != nil {
+		return nil, accessFailure(err, failMedia)
+	}
+	if object.Size > maxFileBytes {
+		_ = r.Close()
+		return nil, failSize.as()
+	}
+	return r, nil
+}
+
+func accessFailure(err error, f Failure) error {
+	if isAccess(err) {
+		return f.as()
+	}
+	return fmt.Errorf("reach object: %w", err)
+}
+
+// mediaError tells bad media from faults of our own, which are worth another attempt.
+func mediaError(doing string, err error) error {
+	switch {
+	case errors.Is(err, audio.ErrNoFFmpeg):
+		return failNoFFmpeg.as()
+	case errors.Is(err, audio.ErrUnsupported):
+		return failFormat.as()
+	case errors.Is(err, audio.ErrInvalid):
+		return failInvalid.as()
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// checkMedia compares what the media is with what may be and what the request says it is.
+func checkMedia(j Job, info audio.Info) (Detected, error) {
+	rate := info.SampleRate
+	if info.SourceSampleRate > 0 {
+		rate = info.SourceSampleRate
+	}
+	d := Detected{MediaFormat: string(info.Format), SampleRate: rate}
+	given := j.Request.MediaSampleRateHertz
+	switch {
+	case j.Request.MediaFormat != nil && !info.Format.Matches(audio.Format(*j.Request.MediaFormat)):
+		return d, failFormatDiffer.as()
+	case rate < minRate || rate > maxRate:
+		return d, failRate.as()
+	case given != nil && int(*given) != info.SampleRate && int(*given) != rate:
+		return d, failRateDiffer.as()
+	case info.Channels > maxChannels:
+		return d, failChannels.as()
+	case info.Duration > maxDuration:
+		return d, failLong.as()
+	}
+	if j.Request.MediaFormat != nil {
+		d.MediaFormat = *j.Request.MediaFormat // mp4 and m4a are both right for the same file
+	}
+	return d, nil
+}
+
+func (a *attempt) recognise(ctx context.Context, stream *audio.Stream) (speech.Transcript, error) {
+	j := a.claim.Job
+	reader := &meter{ctx: ctx, src: stream, touch: a.touch}
+	set := speech.Settings{Language: j.recogniserLanguage(), Priority: speech.PriorityBatch}
+	if j.Identifies() {
+		set.LanguageCandidates = a.pool.cfg.Languages.Candidates(j.Request.LanguageOptions)
+	}
+	transcript, err := a.pool.cfg.Recognizer.Recognize(ctx, reader, set, func(p speech.Progress) {
+		a.touch()
+		a.pool.cfg.Observer.Progressed(j, p.Position)
+		if j.Identifies() && p.Language.Language != "" && a.found.Load() == nil {
+			found := p.Language
+			a.found.Store(&found)
+			a.moved <- struct{}{} // has room: sent once
+		}
+	})
+	switch {
+	case ctx.Err() != nil:
+		return transcript, context.Cause(ctx)
+	case reader.err != nil:
+		// What is wrong with the media explains whatever the recogniser made of it.
+		return transcript, mediaError("decode media", reader.err)
+	case errors.Is(err, speech.ErrTooLittleSpeech):
+		return transcript, failLanguage.as()
+	case err != nil:
+		return transcript, fmt.Errorf("recognise: %w", err)
+	}
+	return transcript, nil
+}
+
+// publish writes the subtitles, then the transcript. Before each file it checks the fence, and the
+// context ends with the lease: a worker that lost the job does not write over its successor's.
+func (a *attempt) publish(ctx context.Context, doc document.Job, t speech.Transcript) error {
+	j := a.claim.Job
+	if !j.Output.Service {
+		if err := ownBucket(ctx, a.pool.cfg.Objects, j.Scope, j.Output.Bucket); err != nil {
+			return accessFailure(err, failOutput)
+		}
+	}
+	first := 0
+	if s := j.Request.Subtitles; s != nil && s.OutputStartIndex != nil {
+		first = int(*s.OutputStartIndex)
+	}
+	for _, format := range j.SubtitleFormats() {
+		var file bytes.Buffer
+		if err := subtitle.Write(&file, format, t.Segments, first); err != nil {
+			return err
+		}
+		if err := a.put(ctx, j.Output.Subtitle(format), format.ContentType(), file.Bytes()); err != nil {
+			return err
+		}
+	}
+	file, err := document.Build(doc, t).JSON()
+	if err != nil {
+		return err
+	}
+	return a.put(ctx, j.Output.Key, "application/json", file)
+}
+
+func (a *attempt) put(ctx context.Context, key, contentType string, content []byte) error {
+	if err := a.extend(ctx); err != nil {
+		return fmt.Errorf("check lease before writing output: %w", err)
+	}
+	a.touch()
+	_, err := a.pool.cfg.Objects.Put(ctx, a.claim.Job.Output.Bucket, key, bytes.NewReader(content), objects.Metadata{ContentType: contentType})
+	if err != nil {
+		return accessFailure(err, failOutput)
+	}
+	return nil
+}
+
+// meter counts the audio that passes and holds it to the limits of duration, which a container may
+// not state or state wrongly. It ends with the context.
+type meter struct {
+	ctx   context.Context
+	src   speech.SampleReader
+	touch func()
+	read  int64
+	// err is the first error that was not the end of the audio.
+	err error
+}
+
+// ReadSamples implements speech.SampleReader.
+func (m *meter) ReadSamples(dst []float32) (int, error) {
+	if err := m.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := m.src.ReadSamples(dst)
+	m.read += int64(n)
+	m.touch()
+	length := time.Duration(m.read) * time.Second / speech.SampleRate
+	switch {
+	case length > maxDuration:
+		err = failLong.as()
+	case err == io.EOF && length < minDuration:
+		err = failShort.as()
+	}
+	if err != nil && err != io.EOF && m.ctx.Err() == nil {
+		m.err = err
+	}
+	return n, err
+}
