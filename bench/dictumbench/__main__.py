@@ -1,0 +1,185 @@
+"""The driver of `make bench`. Every figure is a ratio of two measurements made minutes apart on the
+same machine; run it on a machine that does nothing else."""
+import argparse
+import json
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+import tempfile
+
+from . import accuracy, corpus, peer, product, words
+from .report import Report
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PARTS = ("speed", "queue", "accuracy", "api", "crash")
+TOOLS = ("load", "survive")  # bench's Go programs
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench/run.sh", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to run (default: all)")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--prompts", metavar="FILE", help="JSON lines with audio, language, text, instead of Debian's prompts")
+    parser.add_argument("--binary", default=str(ROOT / "bin" / "dictum"))
+    parser.add_argument("--weights", default=str(ROOT / ".cache" / "bench-weights"), help="where the peer's weights are put together")
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "bench" / "out")
+    return parser.parse_args()
+
+
+class Run:
+    """One run: its settings, recordings, peer and report."""
+
+    def __init__(self, args: argparse.Namespace):
+        self.args = args
+        self.report = Report()
+        if args.prompts:
+            self.prompts = corpus.listed_prompts(args.prompts)
+        else:
+            self.prompts = [p for language in corpus.LANGUAGES for p in corpus.debian_prompts(language)]
+        samples = subprocess.run([args.binary, "models", "path", "speech-samples"], check=True, capture_output=True, text=True)
+        self.reading = str(pathlib.Path(samples.stdout.strip()) / "two_cities.wav")
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix="dictum-bench-"))
+        self.recordings = corpus.recordings(self.prompts, [self.reading], self.work / "recordings")
+        for tool in TOOLS:
+            subprocess.run(["go", "build", "-o", str(self.work / tool), f"./bench/{tool}"], cwd=ROOT, check=True)
+        self.weights = peer.assemble_weights(pathlib.Path(args.weights))
+
+    def peer(self, mode: str, files: list[tuple[str, str]]) -> dict:
+        return peer.run(self.weights, mode, self.args.threads, files, self.recordings.clip)
+
+    def dictum(self, files: list[str], language: str, name: str) -> dict:
+        return product.transcribe(self.args.binary, files, language, self.args.threads, self.work / name)
+
+    def rows(self, audio: float, ours: dict, unbatched: dict, batched: dict, against: str, factor: float) -> None:
+        """Three rows of speed and memory; ours must be factor times the one called against."""
+        speeds = {n: audio / r["wall_seconds"] for n, r in (("ours", ours), ("unbatched", unbatched), ("batched", batched))}
+        for label, key, r in (("faster-whisper, unbatched", "unbatched", unbatched), ("faster-whisper, batched", "batched", batched)):
+            self.report.row(label, f"{speeds[key]:.1f}", f"{speeds['ours'] / speeds[key]:.2f}", f"{r['peak_rss_bytes'] / 2**20:.0f}", "", "")
+        self.report.row("Dictum", f"{speeds['ours']:.1f}", "1.00", f"{ours['peak_rss_bytes'] / 2**20:.0f}", "", "",
+                        must=f"{factor} x {against}", met=speeds["ours"] >= factor * speeds[against])
+
+    def speed(self) -> None:
+        three = self.recordings.three_minutes
+        audio = corpus.seconds(three)
+        unbatched, batched = (self.peer(mode, [(three, "en")]) for mode in ("unbatched", "batched"))
+        ours = self.dictum([three], "en", "three")
+        self.report.section(f"Speed: one file of {audio:.0f} s, different readings, `dictum transcribe`", "", "x real time", "Dictum is x", "peak MiB", "", "")
+        self.rows(audio, ours, unbatched, batched, "unbatched", 1.5)
+        self.word_times("three minute file", [(product.words(product.document(self.work / "three" / "three-minutes.json")), unbatched["files"][0]["words"])])
+
+    def word_times(self, name: str, pairs: list[tuple[list, list]]) -> None:
+        self.report.section(f"Word times: {name}, beside faster-whisper's aligned ones", "", "words", "median ms", "95 % ms", "", "")
+        starts, ends, bad, total = [], [], {"zero": 0, "negative": 0, "out of order": 0}, 0
+        for ours, theirs in pairs:
+            s, e = words.differences(ours, theirs)
+            starts, ends, total = starts + s, ends + e, total + len(ours)
+            bad = {kind: bad[kind] + n for kind, n in words.faults(ours).items()}
+        for label, values in (("start", starts), ("end", ends)):
+            median, high = words.summary(values)
+            self.report.row(label, str(len(values)), f"{median:.0f}", f"{high:.0f}", "", "", must="median under 80 ms", met=median < 80)
+        self.report.row("zero, negative, out of order", str(total), *(str(n) for n in bad.values()), "", must="none", met=not any(bad.values()))
+
+    def queue(self) -> None:
+        recordings = self.recordings.queue
+        audio = sum(corpus.seconds(path) for path, _ in recordings)
+        unbatched, batched = (self.peer(mode, recordings) for mode in ("unbatched", "batched"))
+        server = product.Server(self.args.binary, self.work / "queue", self.args.threads)
+        try:
+            wall = product.queue(server, recordings)
+            ours = {"wall_seconds": wall, "peak_rss_bytes": server.peak_rss_bytes()}
+        finally:
+            server.stop()
+        self.report.section(f"Queue: 16 jobs of different recordings, {audio:.0f} s, through the API", "", "x real time", "Dictum is x", "peak MiB", "", "")
+        self.rows(audio, ours, unbatched, batched, "batched", 1.2)
+        centre = 10_000 * 6 * 60 / 86_400
+        self.report.row("10,000 calls of 6 min a day", f"{centre:.1f}", "", "", "", "", must=f"{centre:.1f} x real time", met=audio / wall >= centre)
+
+    def accuracy(self) -> None:
+        results = {}
+        for language in corpus.LANGUAGES:
+            prompts = [p for p in self.prompts if p.language == language]
+            inputs = self.work / f"prompts-{language}"
+            inputs.mkdir()
+            for p in prompts:
+                (inputs / f"{p.name}.wav").symlink_to(p.audio)
+            theirs = self.peer("unbatched", [(p.audio, language) for p in prompts])
+            out = f"accuracy-{language}"
+            self.dictum([str(inputs / f"{p.name}.wav") for p in prompts], language, out)
+            ours = [product.document(self.work / out / f"{p.name}.json") for p in prompts]
+            results[language] = prompts, ours, theirs["files"]
+        self.report.section("Word error rate on development prompts, % (8 kHz telephone)", "", "prompts", "faster-whisper", "Dictum", "difference", "95 %")
+        mine, other, pairs = [], [], []
+        for language, (prompts, ours, theirs) in results.items():
+            a = [accuracy.errors(p.text, product.text(doc), language) for p, doc in zip(prompts, ours)]
+            b = [accuracy.errors(p.text, f["text"], language) for p, f in zip(prompts, theirs)]
+            self._accuracy_row(language, accuracy.compare(a, b))
+            mine, other = mine + a, other + b
+            pairs += [(product.words(doc), f["words"]) for doc, f in zip(ours, theirs)]
+            rows = [{"audio": p.audio, "reference": p.text, "dictum": product.text(d), "peer": f["text"].strip(), "errors": [x[0], y[0], x[1]]}
+                    for p, d, f, x, y in zip(prompts, ours, theirs, a, b)]
+            (self.args.out / f"accuracy-{language}.json").write_text(json.dumps(rows, ensure_ascii=False, indent=1), encoding="utf-8")
+        self._accuracy_row("all", accuracy.compare(mine, other))
+        self.word_times("the prompts", pairs)
+
+    def _accuracy_row(self, name: str, c: accuracy.Comparison) -> None:
+        self.report.row(name, str(c.prompts), f"{c.theirs:.2f}", f"{c.ours:.2f}", f"{c.difference:+.2f}", f"{c.low:+.2f}..{c.high:+.2f}",
+                        must="not worse, nor by 0.5 points", met=c.not_worse)
+
+    def api(self) -> None:
+        server = product.Server(self.args.binary, self.work / "api", self.args.threads)
+        try:
+            product.upload(server, "bench-api", [self.recordings.long])
+            names = [f"load-{n}" for n in range(2)]
+            for name in names:
+                product.start(server, "bench-api", name, pathlib.Path(self.recordings.long).name, "en")
+            load = self._go("load", "--endpoint", server.env["AWS_ENDPOINT_URL"], "--job", names[0], "--rate", "500", "--seconds", "15",
+                            env={k: v for k, v in server.env.items() if k.endswith(("KEY_ID", "ACCESS_KEY"))})
+            client = server.client("transcribe")
+            running = [client.get_transcription_job(TranscriptionJobName=n)["TranscriptionJob"]["TranscriptionJobStatus"] for n in names]
+        finally:
+            server.stop()
+        self.report.section("API: GetTranscriptionJob, 500 a second, while two jobs run", "", "a second", "median ms", "99 % ms", "largest ms", "errors")
+        kept = running == ["IN_PROGRESS"] * 2
+        met = kept and load["errors"] == 0 and load["p99_ms"] < 20 and load["rate"] >= 495
+        self.report.row("Dictum" if kept else "Dictum (the jobs ended too early)", f"{load['rate']:.0f}", f"{load['p50_ms']:.1f}", f"{load['p99_ms']:.1f}",
+                        f"{load['max_ms']:.1f}", str(load["errors"]), must="99 % under 20 ms", met=met)
+
+    def crash(self) -> None:
+        out = self._go("survive", "--binary", self.args.binary, "--clip", self.recordings.clip, "--jobs", "1000", "--kills", "5")
+        self.report.section("Crash: 1,000 acknowledged jobs, 5 kill -9", "", "acknowledged", "completed", "lost", "not one result", "seconds")
+        met = out["acknowledged"] == 1000 and out["completed"] == 1000 and not out["lost"] and not out["not_one_result"]
+        self.report.row("Dictum", *(str(out[k]) for k in ("acknowledged", "completed", "lost", "not_one_result")), f"{out['seconds']:.0f}", must="none lost, one result each", met=met)
+
+    def _go(self, tool: str, *args: str, env: dict | None = None) -> dict:
+        """Runs one of bench's Go programs and returns the JSON it prints."""
+        done = subprocess.run([str(self.work / tool), *args], env={**os.environ, **(env or {})},
+                              stdout=subprocess.PIPE, text=True, check=True)
+        return json.loads(done.stdout)
+
+
+def processor() -> str:
+    with open("/proc/cpuinfo", encoding="utf-8") as lines:
+        return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def main() -> None:
+    args = arguments()
+    args.out.mkdir(parents=True, exist_ok=True)
+    run = Run(args)
+    facts = {"processor": processor(), "cores": os.cpu_count(), "threads": args.threads}
+    print(f"{facts['processor']}, {facts['cores']} cores, {args.threads} threads for each side")
+    try:
+        for part in args.only:
+            getattr(run, part)()
+    finally:
+        run.report.save(args.out / "report.json", **facts)
+        shutil.rmtree(run.work, ignore_errors=True)
+    print(f"\nKept in {args.out / 'report.json'}")
+    if run.report.missed:
+        raise SystemExit("missed: " + "; ".join(run.report.missed))
+
+
+if __name__ == "__main__":
+    main()
