@@ -1,0 +1,175 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/dictum/dictum/internal/speech"
+	"github.com/dictum/dictum/internal/speech/vad"
+	"github.com/dictum/dictum/internal/speech/whisper"
+)
+
+// task is one window on its way through the runner.
+type task struct {
+	job    *job
+	number int // of the window in its job
+	window vad.Window
+	// features are the window's; its samples are no longer held.
+	features whisper.Features
+	// identify asks only which language is spoken.
+	identify bool
+
+	encoding *whisper.Encoding
+	row      *whisper.Row
+	attempt  int
+	// best is the most credible text of earlier attempts.
+	best *whisper.Row
+
+	err error
+}
+
+// busySteps is how many steps urgent rows are decoded alone, before a window of a less
+// urgent class is let in beside them: encoding it stops them all for a moment.
+const busySteps = 32
+
+// run is the runner: until the engine closes it encodes windows while there is room for
+// them in the batch, and decodes the batch step by step. From then on it hands all work
+// back until nobody can give it more.
+func (e *Engine) run(m *models) {
+	e.stats.loaded.Store(true)
+	r := runner{engine: e, models: m}
+	for {
+		if len(r.tasks) == 0 {
+			select {
+			case <-e.stopped:
+				return
+			case <-e.queue.ready:
+			}
+		}
+		r.admit()
+		r.step()
+	}
+}
+
+// runner is the state of run.
+type runner struct {
+	engine *Engine
+	models *models
+	// tasks are those being decoded, in no order.
+	tasks []*task
+	// since counts steps since a window was let in.
+	since int
+}
+
+// admit lets windows in while there is room.
+func (r *runner) admit() {
+	for r.models.batch.Free() > 0 {
+		least := classes - 1
+		if r.since < busySteps {
+			for _, t := range r.tasks {
+				least = min(least, t.job.class)
+			}
+		}
+		t := r.engine.queue.pop(least)
+		if t == nil {
+			return
+		}
+		if err := r.start(t); err != nil {
+			t.finish(err)
+			continue
+		}
+		r.since = 0
+		r.tasks = append(r.tasks, t)
+	}
+}
+
+// start encodes a window, unless that has been done, and adds it to the batch.
+func (r *runner) start(t *task) error {
+	if t.job.ctx.Err() != nil {
+		return context.Cause(t.job.ctx)
+	}
+	begin := time.Now()
+	defer func() { r.engine.stats.encode.Add(int64(time.Since(begin))) }()
+	if t.encoding == nil {
+		encoding, err := r.models.whisper.Encode(r.engine.ctx, t.features, t.positions(r.models.whisper))
+		if err != nil {
+			return err
+		}
+		t.encoding = encoding
+	}
+	return r.decode(t)
+}
+
+// decode adds a window that is encoded to the batch.
+func (r *runner) decode(t *task) error {
+	row, err := r.models.batch.Add(t.encoding, t.decoding())
+	if err != nil {
+		return err
+	}
+	t.row = row
+	return nil
+}
+
+// step decodes one token of each row and sees to those that ended.
+func (r *runner) step() {
+	if len(r.tasks) == 0 {
+		return
+	}
+	e := r.engine
+	begin := time.Now()
+	err := r.models.batch.Step(e.ctx)
+	e.stats.decode.Add(int64(time.Since(begin)))
+	e.stats.steps.Add(1)
+	r.since++
+	still := r.tasks[:0]
+	for _, t := range r.tasks {
+		switch {
+		case err != nil:
+			r.models.batch.Remove(t.row)
+			t.finish(err)
+		case t.job.ctx.Err() != nil:
+			r.models.batch.Remove(t.row)
+			t.finish(context.Cause(t.job.ctx))
+		case !t.row.Done():
+			still = append(still, t)
+		default:
+			r.models.batch.Remove(t.row)
+			if again, err := r.judge(t); err != nil {
+				t.finish(err)
+			} else if again {
+				still = append(still, t)
+			}
+		}
+	}
+	clear(r.tasks[len(still):])
+	r.tasks = still
+	e.stats.active.Store(int64(len(still)))
+}
+
+// judge looks at a window whose decoding has ended: it hands it back to its job, or
+// starts it again and returns true.
+func (r *runner) judge(t *task) (again bool, err error) {
+	e := r.engine
+	e.stats.tokens.Add(int64(len(t.row.Tokens())))
+	if t.identify || !t.retry(r.models.whisper) {
+		if !t.identify {
+			e.stats.windows.Add(1)
+		}
+		t.finish(nil)
+		return false, nil
+	}
+	e.stats.retries.Add(1)
+	if t.encoding == nil {
+		return true, r.start(t)
+	}
+	return true, r.decode(t)
+}
+
+// finish hands the task back to its job.
+func (t *task) finish(err error) {
+	if err != nil && t.job.engine.ctx.Err() != nil {
+		err = speech.ErrInterrupted
+	}
+	t.err = err
+	t.job.done(t)
+}

@@ -1,0 +1,167 @@
+package whisper
+
+import (
+	"fmt"
+	"math/rand/v2"
+)
+
+// Task says how a window is to be decoded.
+type Task struct {
+	// Language is the code of the language spoken. Empty means to identify it and stop.
+	Language string
+	// MaxTokens bounds the text; zero means as many as the model has room for.
+	MaxTokens int
+	// Temperature zero takes the best token each time; above, tokens are drawn.
+	Temperature float64
+	// Seed starts the drawing. It must come from the audio alone, that the same audio
+	// gives the same text.
+	Seed uint64
+}
+
+// Row is one window in a Batch, and afterwards what was decoded.
+type Row struct {
+	rules    *rules
+	encoding *Encoding
+	task     Task
+	source   *rand.Rand
+	prompt   []int
+	limit    int
+
+	next int // the token to feed
+	past int // how many tokens the caches hold
+	done bool
+
+	tokens    []int
+	logProbs  []float64
+	endProb   float64
+	queries   []float32
+	noSpeech  float64
+	languages []float64
+	looping   bool
+	full      bool
+}
+
+func (m *Model) newRow(e *Encoding, task Task) (*Row, error) {
+	t := m.spec.Tokens
+	r := &Row{rules: m.rules, encoding: e, task: task, prompt: []int{t.StartOfTranscript}}
+	if task.Language != "" {
+		language, ok := m.language(task.Language)
+		if !ok {
+			return nil, fmt.Errorf("the model does not know the language %q", task.Language)
+		}
+		r.prompt = append(r.prompt, language, t.Transcribe, t.NoTimestamps)
+	}
+	room := m.spec.TextPositions - len(r.prompt)
+	r.limit = room
+	if task.MaxTokens > 0 {
+		r.limit = min(r.limit, task.MaxTokens)
+	}
+	if task.Temperature > 0 {
+		r.source = rand.New(rand.NewPCG(task.Seed, uint64(task.Temperature*1000)))
+	}
+	r.next = r.prompt[0]
+	return r, nil
+}
+
+// advance takes in what the decoder made of the token last fed. It changes logits.
+func (r *Row) advance(logits, queries []float32) {
+	r.queries = append(r.queries, queries...)
+	if r.past == 0 {
+		// After the start of transcript the model says what it hears.
+		r.noSpeech = probability(logits, r.rules.tokens.NoSpeech)
+		r.languages = probabilities(logits, r.rules.languages)
+	}
+	r.past++
+	if r.past < len(r.prompt) {
+		r.next = r.prompt[r.past]
+		return
+	}
+	if r.task.Language == "" {
+		r.done = true
+		return
+	}
+	logits = r.rules.mask(logits, len(r.tokens) == 0)
+	var token int
+	var logProb float64
+	if r.source != nil {
+		token, logProb = sample(logits, r.task.Temperature, r.source)
+	} else {
+		token, logProb = best(logits)
+	}
+	if token == r.rules.tokens.EndOfText {
+		r.endProb = logProb
+		r.done = true
+		return
+	}
+	r.tokens = append(r.tokens, token)
+	r.logProbs = append(r.logProbs, logProb)
+	r.next = token
+	r.looping = loops(r.tokens)
+	r.full = len(r.tokens) >= r.limit
+	r.done = r.looping || r.full
+}
+
+// Done reports whether the row has ended.
+func (r *Row) Done() bool { return r.done }
+
+// Languages are the probabilities of the model's languages, in the order of
+// Model.Languages.
+func (r *Row) Languages() []float64 { return r.languages }
+
+// NoSpeech is the model's probability that the window holds no speech.
+func (r *Row) NoSpeech() float64 { return r.noSpeech }
+
+// Tokens are the text's tokens, without the end.
+func (r *Row) Tokens() []int { return r.tokens }
+
+// LogProbs are the natural logarithms of the tokens' probabilities.
+func (r *Row) LogProbs() []float64 { return r.logProbs }
+
+// MeanLogProb is the mean log probability of the tokens and the end.
+func (r *Row) MeanLogProb() float64 {
+	sum := r.endProb
+	for _, p := range r.logProbs {
+		sum += p
+	}
+	return sum / float64(len(r.logProbs)+1)
+}
+
+// Looping reports that decoding was cut because the text went round in circles.
+func (r *Row) Looping() bool { return r.looping }
+
+// Full reports that the text was cut at its largest length.
+func (r *Row) Full() bool { return r.full }
+
+// Queries are the queries of the alignment heads at each step, prompt included, as
+// Encoding.Attention takes them; the prompt's steps are the first PromptLen.
+func (r *Row) Queries() []float32 { return r.queries }
+
+// PromptLen is the number of tokens before the text.
+func (r *Row) PromptLen() int { return len(r.prompt) }
+
+// The shortest text that counts as a loop: this many tokens, in this many rounds at
+// least. Counting, spelling and "no, no, no" stay below.
+const (
+	loopTokens = 24
+	loopRounds = 4
+	loopPeriod = 40
+)
+
+// loops reports whether the end of the text is one phrase again and again.
+func loops(tokens []int) bool {
+	n := len(tokens)
+	for period := 1; period <= loopPeriod; period++ {
+		need := max(loopTokens, loopRounds*period)
+		if need > n {
+			return false
+		}
+		same := 0
+		for i := n - 1; i-period >= 0 && tokens[i] == tokens[i-period] && same < need-period; i-- {
+			same++
+		}
+		if same >= need-period {
+			return true
+		}
+	}
+	return false
+}
