@@ -38,6 +38,16 @@ say "Python clients (AWS CLI v1, boto3)"
 make_venv "$venv" test/requirements.txt
 "$venv/bin/aws" --version
 
+# The JavaScript SDK is tested where there is a Node.js that it runs on; Debian 12's own is too old.
+if have npm && node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' && ! cmp -s test/sdk/js/package-lock.json .cache/js/.pins; then
+	say "JavaScript SDK"
+	rm -rf .cache/js
+	mkdir -p .cache/js
+	cp test/sdk/js/package.json test/sdk/js/package-lock.json .cache/js/
+	npm --prefix .cache/js ci --no-audit --no-fund --silent
+	cp test/sdk/js/package-lock.json .cache/js/.pins
+fi
+
 say "Program"
 scripts/build.sh
 bin/dictum version

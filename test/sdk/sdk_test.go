@@ -1,5 +1,5 @@
 // Package sdk_test uses a running server through AWS's own SDKs: boto3 (boto3_suite.py, in the
-// pinned environment of make setup) and the Go SDK.
+// pinned environment of make setup), the JavaScript SDK (js/, the same) and the Go SDK.
 package sdk_test
 
 import (
@@ -32,6 +32,28 @@ func TestBoto3(t *testing.T) {
 	server := harness.Run(t)
 	python := filepath.Join(harness.Root(), ".cache/venv/bin/python")
 	command := exec.CommandContext(t.Context(), python, "boto3_suite.py")
+	command.Env = server.Environ(t.TempDir())
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestJavaScriptSDK(t *testing.T) {
+	modules := filepath.Join(harness.Root(), ".cache/js/node_modules")
+	if _, err := os.Stat(modules); err != nil {
+		t.Skip("make setup found no Node.js 20 or newer with npm; the JavaScript SDK needs it")
+	}
+	server := harness.Run(t)
+	// Modules are found beside the file that imports them.
+	suite := filepath.Join(harness.Root(), ".cache/js/suite.mjs")
+	source, err := os.ReadFile("js/suite.mjs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(suite, source, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), "node", suite)
 	command.Env = server.Environ(t.TempDir())
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
