@@ -112,8 +112,8 @@ class Run:
         self.report.section("Word error rate on development prompts, % (8 kHz telephone)", "", "prompts", "faster-whisper", "Dictum", "difference", "95 %")
         mine, other, pairs = [], [], []
         for language, (prompts, ours, theirs) in results.items():
-            a = [accuracy.errors(p.text, product.text(doc), language) for p, doc in zip(prompts, ours)]
-            b = [accuracy.errors(p.text, f["text"], language) for p, f in zip(prompts, theirs)]
+            a = [accuracy.errors(p.text, product.text(doc)) for p, doc in zip(prompts, ours)]
+            b = [accuracy.errors(p.text, f["text"]) for p, f in zip(prompts, theirs)]
             self._accuracy_row(language, accuracy.compare(a, b))
             mine, other = mine + a, other + b
             pairs += [(product.words(doc), f["words"]) for doc, f in zip(ours, theirs)]
