@@ -14,9 +14,10 @@
 //	              such heads, cross_scale → weights f32 [1,heads to align by,N,T]
 //
 // The decoder reads query_len[b] tokens of row b, from past_len[b] on in its cache, and
-// attends to frames[b] encoder frames. Rows have lengths of their own: they join and
-// leave a running batch, are right-padded to S, and need past_len+S ≤ C. A row with
-// query_len 0 rests; it needs past_len ≥ 1. logits are those of the last token read.
+// attends to frames[b] encoder frames. Rows have lengths of their own: they join and leave
+// a running batch, and need past_len+S ≤ C. A row with query_len 0 rests; it needs
+// past_len ≥ 1. logits are those of the last token read. S above 1 needs B = 1: the prompt
+// of a row is read alone, through views of its part of the caches, or token by token.
 // Every …_out must be bound to the very tensor that is its input: the self caches are
 // then extended in place, and the cross caches stay as they are.
 //
