@@ -25,6 +25,8 @@ const (
 	amrNBSpeech = 8 // types below are speech, MR475 to MR122
 	amrWBSpeech = 9
 	amrFrame    = 20 * time.Millisecond
+	// maxAMRFrames bounds what is kept for each frame, since one of silence takes a single octet: a day.
+	maxAMRFrames = int(24 * time.Hour / amrFrame)
 )
 
 // amrDecoder reads AMR with its silence.
@@ -157,6 +159,9 @@ func (s *amrSplitter) Read(p []byte) (int, error) {
 			return 0, io.EOF
 		} else if err != nil {
 			return 0, err
+		}
+		if len(s.frames) == maxAMRFrames {
+			return 0, fmt.Errorf("AMR of more than %v: %w", 24*time.Hour, ErrInvalid)
 		}
 		speech := kind < s.speech
 		s.frames = append(s.frames, speech)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -71,6 +72,7 @@ func startChild(ctx context.Context, path string, args []string, media *os.File)
 	c.cmd.ExtraFiles = []*os.File{media}
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	c.cmd.Cancel = func() error { return syscall.Kill(-c.cmd.Process.Pid, syscall.SIGKILL) }
+	c.cmd.WaitDelay = 5 * time.Second // for standard error, should anything hold it open
 	started := make(chan error)
 	go c.run(started)
 	err = <-started

@@ -93,7 +93,7 @@ func (s *source) next() ([]float32, error) {
 }
 
 func (s *source) fill() (err error) {
-	defer recoverInvalid("decode "+string(s.info.Format), &err)
+	defer recoverInvalid("decode media", &err)
 	if err := s.ctx.Err(); err != nil {
 		return fmt.Errorf("decode %s: %w", s.info.Format, err)
 	}
