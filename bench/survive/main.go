@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -54,17 +55,17 @@ func main() {
 	}
 }
 
-func survive(ctx context.Context, binary, clip string, jobs, kills int) (result, error) {
+func survive(ctx context.Context, binary, clip string, jobs, kills int) (out result, err error) {
 	data, err := os.MkdirTemp("", "dictum-survive-")
 	if err != nil {
 		return result{}, err
 	}
-	defer os.RemoveAll(data)
+	defer func() { err = errors.Join(err, os.RemoveAll(data)) }()
 	server, err := harness.Start(ctx, harness.Options{Binary: binary, Data: filepath.Join(data, "data")})
 	if err != nil {
 		return result{}, err
 	}
-	defer server.Kill()
+	defer func() { err = errors.Join(err, server.Kill()) }()
 	r := &run{server: server, clients: server.Clients("us-east-1"), jobs: jobs, etags: map[string]string{}, changed: map[string]bool{}}
 	if err := r.upload(ctx, clip); err != nil {
 		return result{}, err
@@ -83,7 +84,7 @@ func survive(ctx context.Context, binary, clip string, jobs, kills int) (result,
 	if err := r.await(ctx); err != nil {
 		return result{}, err
 	}
-	out, err := r.count(ctx)
+	out, err = r.count(ctx)
 	out.Seconds = time.Since(began).Seconds()
 	return out, err
 }

@@ -93,25 +93,35 @@ func TestMediaThatFailTheJob(t *testing.T) {
 		change  func(*transcribe.StartTranscriptionJobInput)
 		reason  string // prefix of FailureReason
 	}{
-		{"another format than given", plain, func(in *transcribe.StartTranscriptionJobInput) { in.MediaFormat = "flac" },
-			"The media format provided does not match the detected media format."},
-		{"another sample rate than given", plain, func(in *transcribe.StartTranscriptionJobInput) { in.MediaSampleRateHertz = aws.Int32(44100) },
-			"The sample rate provided does not match the detected sample rate"},
+		{
+			"another format than given", plain, func(in *transcribe.StartTranscriptionJobInput) { in.MediaFormat = "flac" },
+			"The media format provided does not match the detected media format.",
+		},
+		{
+			"another sample rate than given", plain, func(in *transcribe.StartTranscriptionJobInput) { in.MediaSampleRateHertz = aws.Int32(44100) },
+			"The sample rate provided does not match the detected sample rate",
+		},
 		{"sample rate under 8 kHz", media(t, "low.wav", []string{"-c:a", "pcm_s16le", "-ar", "4000"}), nil, "Invalid sample rate for audio file."},
 		{"sample rate over 48 kHz", media(t, "high.wav", []string{"-c:a", "pcm_s16le", "-ar", "96000"}), nil, "Invalid sample rate for audio file."},
-		{"shorter than half a second", synthetic(t, "sine=frequency=300:duration=0.3"), nil,
-			"The input media file length is too small. Minimum audio duration is 0.500000 seconds."},
+		{
+			"shorter than half a second", synthetic(t, "sine=frequency=300:duration=0.3"), nil,
+			"The input media file length is too small. Minimum audio duration is 0.500000 seconds.",
+		},
 		{"empty", nil, nil, "Unsupported media format."},
 		{"not audio", []byte(strings.Repeat("This is a text, not audio.\n", 400)), nil, "Unsupported media format."},
 		{"truncated before its index", m4a[:len(m4a)/2], nil, "The data in your input media file isn't valid."},
 		{"header only", plain[:44], nil, "The "}, // either too small or not valid is true
-		{"three channels", synthetic(t, "aevalsrc=sin(300*t)|sin(400*t)|sin(500*t):d=3:s=16000"), nil,
-			"Invalid number of channels: number of channels too large."},
-		{"no speech to identify the language by", synthetic(t, "anullsrc=r=16000:cl=mono,atrim=duration=5"),
+		{
+			"three channels", synthetic(t, "aevalsrc=sin(300*t)|sin(400*t)|sin(500*t):d=3:s=16000"), nil,
+			"Invalid number of channels: number of channels too large.",
+		},
+		{
+			"no speech to identify the language by", synthetic(t, "anullsrc=r=16000:cl=mono,atrim=duration=5"),
 			func(in *transcribe.StartTranscriptionJobInput) {
 				in.LanguageCode, in.IdentifyLanguage = "", aws.Bool(true)
 			},
-			"Your audio file must have a speech segment long enough in duration to perform automatic language identification."},
+			"Your audio file must have a speech segment long enough in duration to perform automatic language identification.",
+		},
 	}
 	server := harness.Run(t)
 	clients := server.Clients("us-east-1")

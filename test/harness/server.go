@@ -126,7 +126,7 @@ func (s *Server) awaitReady(ctx context.Context, addresses string) error {
 		}
 		select {
 		case <-s.exited:
-			return fmt.Errorf("server ended before it was ready: %v", s.err)
+			return fmt.Errorf("server ended before it was ready: %v", s.command.ProcessState)
 		case <-ctx.Done():
 			return fmt.Errorf("server is not ready: %w", ctx.Err())
 		case <-tick.C:
