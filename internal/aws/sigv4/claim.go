@@ -11,6 +11,7 @@ package sigv4
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -34,6 +35,9 @@ const (
 	maxSignedHeaders = 100
 	// maxExpires is the longest life of a presigned URL: seven days.
 	maxExpires = 7 * 24 * time.Hour
+	// defaultExpires is the life of a presigned request that names none, which S3 does not allow and
+	// the SDKs' STS presigners do.
+	defaultExpires = 15 * time.Minute
 )
 
 // Scope is the part of the world that a signature is good for.
@@ -278,21 +282,23 @@ func malformedQuery(reason string) error {
 	return awserr.Fail(awserr.MalformedQuery, "json", reason, "s3", reason)
 }
 
+var errIncomplete = errors.New("Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.") //nolint:revive,staticcheck // AWS's text
+
 func parsePresigned(r *http.Request, q query) (*Claim, error) {
 	params := map[string]string{}
-	var missing []string
+	complete := true
 	for _, name := range []string{"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature"} {
 		value, count := q.get(name)
 		if count > 1 {
 			return nil, malformedQuery("Query-string authentication parameter " + name + " occurs more than once")
 		}
-		if count == 0 || value == "" {
-			missing = append(missing, name)
+		if value == "" && (name != "X-Amz-Expires" || count > 0) {
+			complete = false
 		}
 		params[name] = value
 	}
-	if len(missing) > 0 {
-		return nil, malformedQuery("Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.")
+	if !complete {
+		return nil, malformedQuery(errIncomplete.Error())
 	}
 	if params["X-Amz-Algorithm"] != algorithm {
 		return nil, malformedQuery("X-Amz-Algorithm only supports \"AWS4-HMAC-SHA256\"")
@@ -307,7 +313,15 @@ func parsePresigned(r *http.Request, q query) (*Claim, error) {
 	if c.Time, err = time.Parse(timeLayout, params["X-Amz-Date"]); err != nil {
 		return nil, malformedQuery("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
 	}
-	if c.Expires, err = parseExpires(params["X-Amz-Expires"]); err != nil {
+	switch {
+	case params["X-Amz-Expires"] != "":
+		c.Expires, err = parseExpires(params["X-Amz-Expires"])
+	case c.Scope.Service == "s3":
+		err = errIncomplete
+	default:
+		c.Expires = defaultExpires
+	}
+	if err != nil {
 		return nil, malformedQuery(err.Error())
 	}
 	if c.SignedHeaders, err = parseSignedHeaders(params["X-Amz-SignedHeaders"]); err != nil {
