@@ -104,8 +104,11 @@ func (c *child) run(started chan<- error) {
 	c.err = c.cmd.Wait()
 }
 
-// stop waits for the end of the process, which must have closed its output, and returns how it ended.
+// stop waits for the end of the process, which must have closed its output, and returns how it
+// ended. One that then lingers is killed.
 func (c *child) stop() error {
+	linger := time.AfterFunc(stallTimeout, c.cancel)
+	defer linger.Stop()
 	<-c.done
 	c.cancel()
 	c.once.Do(func() { _ = c.stdout.Close() })

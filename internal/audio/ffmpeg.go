@@ -152,6 +152,9 @@ func (d *ffmpegDecoder) probe() (Info, int, error) {
 		return Info{}, 0, err
 	}
 	out, err := io.ReadAll(io.LimitReader(c.stdout, maxProbe))
+	if len(out) == maxProbe {
+		c.kill()
+	}
 	if werr := c.stop(); err == nil {
 		err = werr
 	}

@@ -125,8 +125,8 @@ func sanitize(samples []float32) {
 	}
 }
 
-// recoverInvalid turns a panic of a decoder into ErrInvalid: third-party decoders are not all
-// proof against every input. Errors of the runtime that no input explains are let through.
+// recoverInvalid turns a panic into ErrInvalid: third-party decoders are not all proof against
+// every input, and no file may take the process down.
 func recoverInvalid(doing string, err *error) {
 	if p := recover(); p != nil {
 		*err = fmt.Errorf("%s: decoder failed (%v): %w", doing, p, ErrInvalid)
