@@ -152,7 +152,7 @@ func escapeKey(key string) string {
 	for i := range len(key) {
 		c := key[i]
 		switch {
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("-_.~/!*'()", c) >= 0:
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', strings.IndexByte("-_.~/", c) >= 0:
 			b.WriteByte(c)
 		default:
 			b.WriteByte('%')

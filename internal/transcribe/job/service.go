@@ -18,9 +18,9 @@ import (
 
 // Buckets makes the service-managed buckets.
 type Buckets interface {
-	// ServiceBucket returns the name of the region's bucket for output that no customer's bucket was
-	// named for, and makes it when it is not there. It may be called any number of times.
-	ServiceBucket(ctx context.Context, region string) (string, error)
+	// ServiceBucket returns the region's bucket for output that no customer's bucket was named for, and
+	// makes it when it is not there. It may be called any number of times.
+	ServiceBucket(ctx context.Context, region string) (objects.Bucket, error)
 }
 
 // Service carries out what requests ask of jobs. All fields but the optional ones must be set.
@@ -123,7 +123,7 @@ func (s *Service) reachOutput(ctx context.Context, j Job) (Output, error) {
 		if err != nil {
 			return Output{}, fmt.Errorf("make service bucket: %w", err)
 		}
-		return serviceOutput(bucket, j), nil
+		return serviceOutput(bucket.Name, j), nil
 	}
 	out := customerOutput(*j.Request.OutputBucketName, text(j.Request.OutputKey), j.Name)
 	if len(out.Key) > maxKey || len(out.probe()) > maxKey {

@@ -57,12 +57,12 @@ func newMemory() *memory {
 	return m
 }
 
-func (m *memory) ServiceBucket(_ context.Context, region string) (string, error) {
+func (m *memory) ServiceBucket(_ context.Context, region string) (objects.Bucket, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	name := "aws-transcribe-" + region + "-prod"
-	m.buckets[name] = objects.Bucket{Name: name, Region: region}
-	return name, nil
+	m.buckets[name] = objects.Bucket{Name: name, AccountID: objects.ServiceAccount, Region: region}
+	return m.buckets[name], nil
 }
 
 func (m *memory) Bucket(_ context.Context, name string) (objects.Bucket, error) {

@@ -1,0 +1,186 @@
+package transcribe_test
+
+import (
+	"context"
+	"crypto/sha512"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dictum/dictum/internal/api/coverage"
+	"github.com/dictum/dictum/internal/api/transcribe"
+	"github.com/dictum/dictum/internal/aws/awsjson"
+	"github.com/dictum/dictum/internal/gateway"
+	"github.com/dictum/dictum/internal/iam"
+	"github.com/dictum/dictum/internal/kms"
+	"github.com/dictum/dictum/internal/objects"
+	"github.com/dictum/dictum/internal/objects/embedded"
+	"github.com/dictum/dictum/internal/store"
+	"github.com/dictum/dictum/internal/store/jobs"
+	sqlobjects "github.com/dictum/dictum/internal/store/objects"
+	"github.com/dictum/dictum/internal/transcribe/job"
+	"github.com/dictum/dictum/internal/transcribe/model"
+)
+
+var (
+	recorder coverage.Recorder
+	update   = flag.Bool("update", false, "write testdata/coverage.json")
+)
+
+// TestMain holds testdata/coverage.json to what a whole run of the tests called.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := m.Run()
+	part := flag.Lookup("test.run").Value.String() != "" || flag.Lookup("test.skip").Value.String() != "" ||
+		flag.Lookup("test.fuzz").Value.String() != "" || flag.Lookup("test.list").Value.String() != ""
+	if code == 0 && !part {
+		s := recorder.Service("Amazon Transcribe", model.Source(), model.Operations(), transcribe.Routed())
+		if err := s.Check("testdata/coverage.json", *update); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+const (
+	account = "111122223333"
+	origin  = "http://127.0.0.1:7600"
+)
+
+// server is the service behind a gateway's back: calls come verified.
+type server struct {
+	*awsjson.Service
+	jobs  *job.Service
+	store *jobs.Jobs
+	files objects.ReadWriter
+	now   time.Time
+}
+
+func newServer(t *testing.T, quotas job.Quotas) *server {
+	t.Helper()
+	key := sha512.Sum512([]byte("test"))
+	dir := t.TempDir()
+	db, err := store.Open(t.Context(), filepath.Join(dir, "dictum.db"), key[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	s, err := jobs.Open(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := newObjects(t, db, dir)
+	for name, region := range map[string]string{"media": "us-east-1", "results": "us-east-1"} {
+		if err := files.CreateBucket(t.Context(), objects.Bucket{Name: name, AccountID: account, Region: region}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := files.Put(t.Context(), "media", "talk.wav", strings.NewReader("content"), objects.Metadata{}); err != nil {
+		t.Fatal(err)
+	}
+	srv := &server{
+		jobs:  &job.Service{Store: s, Tags: s, Objects: files, Buckets: files, Quotas: quotas},
+		store: s, files: files, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC),
+	}
+	links := transcribe.Links{Credential: iam.Credential{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "secret", SessionToken: "token"}}
+	srv.Service = transcribe.New(transcribe.Config{Jobs: srv.jobs, Presigner: links, Now: func() time.Time { return srv.now }})
+	return srv
+}
+
+// answer is what came over the wire.
+type answer struct {
+	status int
+	header http.Header
+	raw    string
+	body   map[string]any
+}
+
+// job is the TranscriptionJob of an answer.
+func (a answer) job(t *testing.T) map[string]any {
+	t.Helper()
+	j, ok := a.body["TranscriptionJob"].(map[string]any)
+	if a.status != 200 || !ok {
+		t.Fatalf("HTTP %d %s", a.status, a.raw)
+	}
+	return j
+}
+
+// call sends an operation as the AWS CLI does.
+func (s *server) call(t *testing.T, operation, body string) answer {
+	t.Helper()
+	return s.callIn(t, "us-east-1", operation, body)
+}
+
+func (s *server) callIn(t *testing.T, region, operation, body string) answer {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+	r.Header.Set("X-Amz-Target", "Transcribe."+operation)
+	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	c := &gateway.Call{Service: "transcribe", Region: region, Origin: origin, Principal: iam.Principal{AccountID: account, ARN: "arn:aws:iam::" + account + ":user/admin"}}
+	w := httptest.NewRecorder()
+	if err := s.serve(w, r, c); err != nil {
+		s.WriteError(w, r, "request-id", err)
+	}
+	res := w.Result()
+	raw, _ := io.ReadAll(res.Body)
+	a := answer{status: res.StatusCode, header: res.Header, raw: string(raw)}
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &a.body); err != nil {
+			t.Fatalf("answer is not JSON: %v: %s", err, raw)
+		}
+	}
+	if a.status == 200 {
+		recorder.Record(operation, t.Name())
+	}
+	return a
+}
+
+func (s *server) serve(w http.ResponseWriter, r *http.Request, c *gateway.Call) error {
+	route, err := s.Route(r, c)
+	if err != nil {
+		return err
+	}
+	c.Action, c.Resource = route.Action, route.Resource
+	return route.Handler(w, r, c)
+}
+
+// end claims the oldest job and ends it by change.
+func (s *server) end(t *testing.T, change func(*job.Job) error) {
+	t.Helper()
+	now := time.Now()
+	c, err := s.store.Claim(context.Background(), "test", now, now.Add(time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.store.Commit(context.Background(), c, change); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newObjects is the embedded object store over the same database.
+func newObjects(t *testing.T, db *store.DB, dir string) *embedded.Store {
+	t.Helper()
+	index, err := sqlobjects.Open(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := kms.NewRoot(make([]byte, kms.RootKeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := embedded.Open(embedded.Config{Dir: filepath.Join(dir, "objects"), Index: index, Keys: root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
