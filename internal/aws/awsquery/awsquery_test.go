@@ -1,0 +1,78 @@
+package awsquery_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/dictum/dictum/internal/aws/awserr"
+	"github.com/dictum/dictum/internal/aws/awsquery"
+	"github.com/dictum/dictum/internal/gateway"
+)
+
+func service() *awsquery.Service {
+	return awsquery.NewService("test", "https://ns/", "2020-01-01", awsquery.Actions{
+		"Greet": func(_ context.Context, _ *gateway.Call, p url.Values) (any, error) {
+			return struct{ Greeting string }{"hello " + p.Get("Name")}, nil
+		},
+		"Nothing": func(context.Context, *gateway.Call, url.Values) (any, error) { return nil, nil },
+	})
+}
+
+func post(form string) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(form))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+	return r
+}
+
+func TestActions(t *testing.T) {
+	tests := []struct {
+		name string
+		r    *http.Request
+		body string
+		want awserr.Kind
+	}{
+		{name: "form", r: post("Action=Greet&Version=2020-01-01&Name=a%26b%3C"), body: `<GreetResponse xmlns="https://ns/"><GreetResult><Greeting>hello a&amp;b&lt;</Greeting></GreetResult><ResponseMetadata><RequestId>id</RequestId></ResponseMetadata></GreetResponse>`},
+		{name: "query", r: httptest.NewRequest(http.MethodGet, "/?Action=Nothing&Version=2020-01-01", nil), body: `<NothingResponse xmlns="https://ns/"><ResponseMetadata><RequestId>id</RequestId></ResponseMetadata></NothingResponse>`},
+		{name: "unknown action", r: post("Action=Fly&Version=2020-01-01"), want: awserr.UnknownOperation},
+		{name: "another version", r: post("Action=Greet&Version=2011-06-15"), want: awserr.UnknownOperation},
+		{name: "no action", r: post(""), want: awserr.UnknownOperation},
+		{name: "a parameter twice", r: post("Action=Greet&Action=Nothing&Version=2020-01-01"), want: awserr.Serialization},
+		{name: "broken escape", r: post("Action=%zz"), want: awserr.Serialization},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if !service().Claims(tt.r) {
+				t.Error("not claimed")
+			}
+			route, err := service().Route(tt.r, &gateway.Call{})
+			if tt.want != "" {
+				if !errors.Is(err, awserr.Fail(tt.want)) {
+					t.Errorf("got %v, want %s", err, tt.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := httptest.NewRecorder()
+			if err := route.Handler(w, tt.r, &gateway.Call{RequestID: "id"}); err != nil {
+				t.Fatal(err)
+			}
+			if got := w.Body.String(); got != tt.body {
+				t.Errorf("got  %s\nwant %s", got, tt.body)
+			}
+		})
+	}
+	for _, r := range []*http.Request{
+		httptest.NewRequest(http.MethodPost, "/", strings.NewReader("{}")), httptest.NewRequest(http.MethodGet, "/bucket?Action=x", nil), httptest.NewRequest(http.MethodGet, "/", nil),
+	} {
+		if service().Claims(r) {
+			t.Errorf("claims %s %s", r.Method, r.URL)
+		}
+	}
+}
