@@ -21,10 +21,9 @@ import (
 
 func TestLifeCycle(t *testing.T) {
 	b := newBench(t)
-	b.memory.buckets["bbb"] = b.memory.buckets["b"]
-	b.upload("tone.wav", wav(8000, 2, 1500*time.Millisecond, 0.5))
+	b.upload(t, "tone.wav", wav(8000, 2, 1500*time.Millisecond, 0.5))
 	b.start(t, "J", func(r *request) {
-		r.OutputBucketName, r.OutputKey = ptr("bbb"), ptr("out")
+		r.OutputBucketName, r.OutputKey = ptr("results"), ptr("out")
 		r.MediaFormat, r.MediaSampleRateHertz = ptr("wav"), ptr(int64(8000))
 		r.Subtitles = &model.Subtitles{Formats: []string{"srt", "vtt"}, OutputStartIndex: ptr(int64(1))}
 	})
@@ -42,9 +41,9 @@ func TestLifeCycle(t *testing.T) {
 		"out/J.vtt":  {"text/vtt", "WEBVTT\n\n1\n00:00:00.000 --> 00:00:00.500\ntone.\n\n2\n"},
 		"out/J.srt":  {"application/x-subrip", "1\n00:00:00,000 --> 00:00:00,500\ntone.\n\n2\n"},
 	} {
-		o, ok := b.memory.get("bbb", key)
-		if !ok || o.Metadata.ContentType != want.contentType || !strings.HasPrefix(string(o.content), want.begins) {
-			t.Errorf("%s: %v %q\n%s", key, ok, o.Metadata.ContentType, o.content)
+		contentType, content, ok := b.storage.get(t, "results", key)
+		if !ok || contentType != want.contentType || !strings.HasPrefix(content, want.begins) {
+			t.Errorf("%s: %v %q\n%s", key, ok, contentType, content)
 		}
 	}
 }
@@ -57,7 +56,7 @@ func TestFailureReasons(t *testing.T) {
 		media  []byte
 		change func(*request)
 		// then happens between Start and the worker.
-		then   func(m *memory)
+		then   func(t *testing.T, s *storage)
 		reason string
 	}{
 		{"not audio", []byte("%PDF-1.7 " + strings.Repeat("not audio ", 500)), nil, nil, "Unsupported media format."},
@@ -69,24 +68,23 @@ func TestFailureReasons(t *testing.T) {
 		{"three channels", wav(16000, 3, time.Second, 0.5), nil, nil, "Invalid number of channels: number of channels too large."},
 		{"too short", wav(16000, 1, 400*time.Millisecond, 0.5), nil, nil, "The input media file length is too small. Minimum audio duration is 0.500000 seconds. Check the length of the file and try your request again."},
 		{"no samples", wav(16000, 1, 0, 0), nil, nil, "The data in your input media file isn't valid. Check the media file and try your request again."},
-		{"too large", tone, nil, func(m *memory) {
-			at := job.Location{Bucket: "b", Key: "m"}
-			o := m.objects[at]
-			o.Size = 2<<30 + 1
-			m.objects[at] = o
-		}, "Invalid file size: file size too large."},
-		{"object is gone", tone, nil, func(m *memory) { delete(m.objects, job.Location{Bucket: "b", Key: "m"}) }, noMedia},
-		{"bucket has another owner", tone, nil, func(m *memory) {
-			m.buckets["b"] = objects.Bucket{Name: "b", AccountID: "444455556666", Region: scope.Region}
+		{"too large", tone, nil, func(_ *testing.T, s *storage) { s.size = 2<<30 + 1 }, "Invalid file size: file size too large."},
+		{"object is gone", tone, nil, func(t *testing.T, s *storage) {
+			if err := s.Delete(t.Context(), "media", "m"); err != nil {
+				t.Fatal(err)
+			}
 		}, noMedia},
-		{"output bucket is gone", tone, func(r *request) { r.OutputBucketName = ptr("bbb") }, func(m *memory) { delete(m.buckets, "bbb") }, noOutput},
+		{"bucket has another owner", tone, nil, func(t *testing.T, s *storage) {
+			s.drop(t, "media")
+			s.bucket(t, "media", "444455556666", scope.Region)
+		}, noMedia},
+		{"output bucket is gone", tone, func(r *request) { r.OutputBucketName = ptr("results") }, func(t *testing.T, s *storage) { s.drop(t, "results") }, noOutput},
 		{"language of silence", wav(16000, 1, time.Second, 0), identify, nil, "Your audio file must have a speech segment long enough in duration to perform automatic language identification."},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
-			b.memory.buckets["bbb"] = objects.Bucket{Name: "bbb", AccountID: scope.AccountID, Region: scope.Region}
-			uri := b.upload("m", tc.media)
+			uri := b.upload(t, "m", tc.media)
 			b.start(t, "J", func(r *request) {
 				r.Media.MediaFileUri = &uri
 				if tc.change != nil {
@@ -94,7 +92,7 @@ func TestFailureReasons(t *testing.T) {
 				}
 			})
 			if tc.then != nil {
-				tc.then(b.memory)
+				tc.then(t, b.storage)
 			}
 			b.run(t, nil)
 			r := b.report(t)
@@ -104,8 +102,8 @@ func TestFailureReasons(t *testing.T) {
 			if r.Job.Attempts != 1 {
 				t.Errorf("a fault of the media took %d attempts", r.Job.Attempts)
 			}
-			if o, ok := b.memory.get(r.Job.Output.Bucket, r.Job.Output.Key); ok {
-				t.Errorf("a failed job wrote %s", o.content)
+			if _, content, ok := b.storage.get(t, r.Job.Output.Bucket, r.Job.Output.Key); ok {
+				t.Errorf("a failed job wrote %s", content)
 			}
 		})
 	}
@@ -113,15 +111,15 @@ func TestFailureReasons(t *testing.T) {
 
 func TestSilenceIsAnEmptyTranscript(t *testing.T) {
 	b := newBench(t)
-	b.upload("tone.wav", wav(16000, 1, time.Second, 0))
+	b.upload(t, "tone.wav", wav(16000, 1, time.Second, 0))
 	j := b.start(t, "J", nil)
 	b.run(t, nil)
 	if r := b.report(t); r.Job.Status != job.Completed {
 		t.Fatalf("got %+v", r.Job)
 	}
-	o, _ := b.memory.get(j.Output.Bucket, j.Output.Key)
-	if want := `{"jobName":"J","accountId":"111122223333","status":"COMPLETED","results":{"transcripts":[{"transcript":""}],"items":[],"audio_segments":[]}}`; string(o.content) != want {
-		t.Errorf("got %s", o.content)
+	_, content, _ := b.storage.get(t, j.Output.Bucket, j.Output.Key)
+	if want := `{"jobName":"J","accountId":"111122223333","status":"COMPLETED","results":{"transcripts":[{"transcript":""}],"items":[],"audio_segments":[]}}`; content != want {
+		t.Errorf("got %s", content)
 	}
 }
 
@@ -133,9 +131,9 @@ func TestIdentifiedLanguage(t *testing.T) {
 	if r.Job.LanguageCode() != "en-IN" || r.Job.Detected.LanguageScore != 0.9 {
 		t.Errorf("got %+v", r.Job.Detected)
 	}
-	o, _ := b.memory.get(r.Job.Output.Bucket, r.Job.Output.Key)
+	_, content, _ := b.storage.get(t, r.Job.Output.Bucket, r.Job.Output.Key)
 	var d document.Transcript
-	if err := json.Unmarshal(o.content, &d); err != nil {
+	if err := json.Unmarshal([]byte(content), &d); err != nil {
 		t.Fatal(err)
 	}
 	if d.Results.LanguageCode != "en-IN" || len(d.Results.LanguageIdentification) != 3 || d.Results.LanguageIdentification[0].Score != "0.9" {
@@ -229,7 +227,7 @@ func TestCrashInEachPhase(t *testing.T) {
 		t.Run(phase, func(t *testing.T) {
 			t.Parallel()
 			b := newBench(t)
-			p := &process{Queue: b.store, ReadWriter: b.memory}
+			p := &process{Queue: b.store, ReadWriter: b.storage}
 			var crashed sync.Once
 			crash := func() error {
 				err := error(nil)
@@ -240,18 +238,18 @@ func TestCrashInEachPhase(t *testing.T) {
 			b.start(t, "J", func(r *request) { r.Subtitles = &model.Subtitles{Formats: []string{"vtt"}} })
 			switch phase {
 			case "fetch":
-				b.memory.before = func(op, _ string) error { return crash() }
+				b.storage.before = func(op, _ string) error { return crash() }
 			case "recognise":
 				r = tones{begin: func(context.Context) error { return crash() }}
 			case "first output":
-				b.memory.before = func(op, key string) error {
+				b.storage.before = func(op, key string) error {
 					if strings.HasSuffix(key, ".vtt") {
 						return crash()
 					}
 					return nil
 				}
 			case "last output":
-				b.memory.before = func(op, key string) error {
+				b.storage.before = func(op, key string) error {
 					if strings.HasSuffix(key, ".json") {
 						return crash()
 					}
@@ -269,9 +267,9 @@ func TestCrashInEachPhase(t *testing.T) {
 			if got.Job.Status != job.Completed || got.Job.Attempts != 2 {
 				t.Errorf("got %s after %d attempts", got.Job.Status, got.Job.Attempts)
 			}
-			o, _ := b.memory.get(got.Job.Output.Bucket, got.Job.Output.Key)
-			if !strings.Contains(string(o.content), `"transcript":"tone. tone. tone. tone."`) {
-				t.Errorf("got %s", o.content)
+			_, content, _ := b.storage.get(t, got.Job.Output.Bucket, got.Job.Output.Key)
+			if !strings.Contains(content, `"transcript":"tone. tone. tone. tone."`) {
+				t.Errorf("got %s", content)
 			}
 			select {
 			case again := <-b.reports:
@@ -297,7 +295,7 @@ func (d dyingAtCommit) Commit(ctx context.Context, c job.Claim, change func(*job
 // A worker that is cut off from the queue, and one that comes back late, publish nothing.
 func TestLateWorkerPublishesNothing(t *testing.T) {
 	b := newBench(t)
-	p := &process{Queue: b.store, ReadWriter: b.memory}
+	p := &process{Queue: b.store, ReadWriter: b.storage}
 	entered, leave := make(chan struct{}), make(chan struct{})
 	var cause atomic.Value
 	j := b.start(t, "J", nil)
@@ -326,9 +324,9 @@ func TestLateWorkerPublishesNothing(t *testing.T) {
 	if err, _ := cause.Load().(error); !errors.Is(err, job.ErrLostLease) {
 		t.Errorf("its work was cancelled by %v", err)
 	}
-	o, _ := b.memory.get(j.Output.Bucket, j.Output.Key)
-	if b.memory.puts[j.Output.Key] != 1 || !strings.Contains(string(o.content), "tone.") {
-		t.Errorf("%d writes of %s", b.memory.puts[j.Output.Key], o.content)
+	_, content, _ := b.storage.get(t, j.Output.Bucket, j.Output.Key)
+	if b.storage.written(j.Output.Key) != 1 || !strings.Contains(content, "tone.") {
+		t.Errorf("%d writes of %s", b.storage.written(j.Output.Key), content)
 	}
 }
 
@@ -346,7 +344,7 @@ func TestDeleteCancelsARunningJob(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.retried(t)
-	if _, ok := b.memory.get(j.Output.Bucket, j.Output.Key); ok {
+	if _, _, ok := b.storage.get(t, j.Output.Bucket, j.Output.Key); ok {
 		t.Error("a deleted job wrote its output")
 	}
 	if due, _ := b.store.Garbage(t.Context(), time.Now().Add(time.Hour), 10); len(due) != 1 {
@@ -357,10 +355,9 @@ func TestDeleteCancelsARunningJob(t *testing.T) {
 
 func TestDeleteRemovesServiceOutputAndLeavesTheCustomers(t *testing.T) {
 	b := newBench(t)
-	b.memory.buckets["bbb"] = b.memory.buckets["b"]
 	subtitles := func(r *request) { r.Subtitles = &model.Subtitles{Formats: []string{"vtt", "srt"}} }
 	ours := b.start(t, "ours", subtitles)
-	theirs := b.start(t, "theirs", func(r *request) { subtitles(r); r.OutputBucketName = ptr("bbb") })
+	theirs := b.start(t, "theirs", func(r *request) { subtitles(r); r.OutputBucketName = ptr("results") })
 	b.run(t, nil)
 	b.report(t)
 	b.report(t)
@@ -370,11 +367,11 @@ func TestDeleteRemovesServiceOutputAndLeavesTheCustomers(t *testing.T) {
 		}
 	}
 	for _, key := range []string{ours.Output.Key, ours.Output.Subtitle("vtt"), ours.Output.Subtitle("srt")} {
-		if _, ok := b.memory.get(ours.Output.Bucket, key); ok {
+		if _, _, ok := b.storage.get(t, ours.Output.Bucket, key); ok {
 			t.Errorf("%s is still there", key)
 		}
 	}
-	if _, ok := b.memory.get("bbb", theirs.Output.Key); !ok {
+	if _, _, ok := b.storage.get(t, "results", theirs.Output.Key); !ok {
 		t.Error("the customer's transcript is gone")
 	}
 }
@@ -397,7 +394,7 @@ func TestExpiry(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := b.store.Get(t.Context(), scope, "J")
-		_, output := b.memory.get(j.Output.Bucket, j.Output.Key)
+		_, _, output := b.storage.get(t, j.Output.Bucket, j.Output.Key)
 		if (err == nil) != tc.there || output != tc.there {
 			t.Errorf("after %v: record %v, output %v", tc.after, err, output)
 		}

@@ -19,7 +19,7 @@ func identify(r *request) { r.LanguageCode, r.IdentifyLanguage = nil, ptr(true) 
 // refused starts a job and returns the AWS error it must be refused with.
 func refused(t *testing.T, b *bench, change func(*request)) *awserr.Error {
 	t.Helper()
-	_, err := b.Start(t.Context(), caller, b.request("job", change))
+	_, err := b.Start(t.Context(), caller, b.request(t, "job", change))
 	var e *awserr.Error
 	if !errors.As(err, &e) {
 		t.Fatalf("got %v, want an AWS error", err)
@@ -141,9 +141,9 @@ func TestStartRefusesByNameWhatIsNotThereYet(t *testing.T) {
 		"ToxicityDetection": func(r *request) {
 			r.ToxicityDetection = []model.ToxicityDetectionSettings{{ToxicityCategories: []string{"ALL"}}}
 		},
-		"OutputEncryptionKMSKeyId": func(r *request) { r.OutputBucketName, r.OutputEncryptionKMSKeyId = ptr("bbb"), ptr("k") },
+		"OutputEncryptionKMSKeyId": func(r *request) { r.OutputBucketName, r.OutputEncryptionKMSKeyId = ptr("results"), ptr("k") },
 		"KMSEncryptionContext": func(r *request) {
-			r.OutputBucketName, r.OutputEncryptionKMSKeyId, r.KMSEncryptionContext = ptr("bbb"), ptr("k"), map[string]string{"k": "v"}
+			r.OutputBucketName, r.OutputEncryptionKMSKeyId, r.KMSEncryptionContext = ptr("results"), ptr("k"), map[string]string{"k": "v"}
 		},
 	}
 	b := newBench(t)
@@ -181,20 +181,19 @@ const (
 
 func TestStartReachesForItsObjects(t *testing.T) {
 	b := newBench(t)
-	b.memory.buckets["bbb"] = b.memory.buckets["b"]
 	media := func(uri string) func(*request) { return func(r *request) { r.Media.MediaFileUri = &uri } }
 	output := func(bucket string) func(*request) { return func(r *request) { r.OutputBucketName = &bucket } }
 	for name, tc := range map[string]struct {
 		change func(*request)
 		want   string
 	}{
-		"object missing":         {media("s3://b/none"), noMedia},
+		"object missing":         {media("s3://media/none"), noMedia},
 		"bucket missing":         {media("s3://none/k"), noMedia},
 		"foreign bucket":         {media("s3://foreign/k"), noMedia},
 		"bucket in other region": {media("s3://far/k"), noMedia},
-		"URI of other region":    {media("https://s3.eu-west-1.amazonaws.com/b/tone.wav"), noMedia},
+		"URI of other region":    {media("https://s3.eu-west-1.amazonaws.com/media/tone.wav"), noMedia},
 		"not S3":                 {media("https://example.com/b/tone.wav"), noMedia},
-		"no key":                 {media("s3://b"), noMedia},
+		"no key":                 {media("s3://media"), noMedia},
 		"output missing":         {output("none"), noOutput},
 		"output foreign":         {output("foreign"), noOutput},
 		"output in other region": {output("far"), noOutput},
@@ -248,7 +247,6 @@ func FuzzParseMediaURI(f *testing.F) {
 // Spec transcript-json.md §1.1 and §1.4.
 func TestOutputPlaces(t *testing.T) {
 	b := newBench(t)
-	b.memory.buckets["bbb"] = b.memory.buckets["b"]
 	for i, tc := range []struct{ key, transcript, vtt, probe string }{
 		{"", "J.json", "J.vtt", ".write_access_check_file.temp"},
 		{"x.json", "x.json", "x.vtt", ".write_access_check_file.temp"},
@@ -261,16 +259,16 @@ func TestOutputPlaces(t *testing.T) {
 	} {
 		name := fmt.Sprintf("J%d", i)
 		j := b.start(t, name, func(r *request) {
-			r.OutputBucketName = ptr("bbb")
+			r.OutputBucketName = ptr("results")
 			if tc.key != "" {
 				r.OutputKey = &tc.key
 			}
 		})
 		want := strings.ReplaceAll(tc.transcript, "J.json", name+".json")
-		if j.Output.Service || j.Output.Bucket != "bbb" || j.Output.Key != want || j.Output.Subtitle("vtt") != strings.TrimSuffix(want, ".json")+".vtt" {
+		if j.Output.Service || j.Output.Bucket != "results" || j.Output.Key != want || j.Output.Subtitle("vtt") != strings.TrimSuffix(want, ".json")+".vtt" {
 			t.Errorf("key %q: got %+v, want %s", tc.key, j.Output, want)
 		}
-		if o, ok := b.memory.get("bbb", tc.probe); !ok || len(o.content) != 0 {
+		if _, content, ok := b.storage.get(t, "results", tc.probe); !ok || content != "" {
 			t.Errorf("key %q: no empty probe at %s", tc.key, tc.probe)
 		}
 	}
@@ -292,7 +290,7 @@ func TestStartAnswersAtOnce(t *testing.T) {
 	if got := b.job(t, "one"); !slices.Equal(got.Tags, []job.Tag{{Key: "k", Value: "v"}}) {
 		t.Errorf("tags %v", got.Tags)
 	}
-	_, err := b.Start(t.Context(), caller, b.request("one", nil))
+	_, err := b.Start(t.Context(), caller, b.request(t, "one", nil))
 	var e *awserr.Error
 	if !errors.As(err, &e) || e.Code != "ConflictException" || e.Status != 400 || e.Message != "The requested job name already exists. Use a different job name." {
 		t.Errorf("second job of the name: %v", err)
@@ -346,7 +344,7 @@ func TestDeferredExecution(t *testing.T) {
 		r.JobExecutionSettings = &model.JobExecutionSettings{AllowDeferredExecution: ptr(true), DataAccessRoleArn: ptr("arn:aws:iam::111122223333:role/r")}
 	}
 	b.start(t, "first", nil)
-	if _, err := b.Start(t.Context(), caller, b.request("no", nil)); err == nil {
+	if _, err := b.Start(t.Context(), caller, b.request(t, "no", nil)); err == nil {
 		t.Error("a second job was accepted")
 	}
 	for _, name := range []string{"second", "third"} {
@@ -354,7 +352,7 @@ func TestDeferredExecution(t *testing.T) {
 			t.Errorf("%s: %+v", name, j)
 		}
 	}
-	if _, err := b.Start(t.Context(), caller, b.request("no", wait)); err == nil {
+	if _, err := b.Start(t.Context(), caller, b.request(t, "no", wait)); err == nil {
 		t.Error("a job was accepted into a full queue")
 	}
 	b.run(t, func(c *job.PoolConfig) { c.Quotas = b.Quotas })

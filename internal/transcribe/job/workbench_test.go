@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha512"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -13,15 +14,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dictum/dictum/internal/kms"
 	"github.com/dictum/dictum/internal/objects"
+	"github.com/dictum/dictum/internal/objects/embedded"
 	"github.com/dictum/dictum/internal/speech"
 	"github.com/dictum/dictum/internal/store"
 	"github.com/dictum/dictum/internal/store/jobs"
+	sqlobjects "github.com/dictum/dictum/internal/store/objects"
 	"github.com/dictum/dictum/internal/transcribe/job"
 	"github.com/dictum/dictum/internal/transcribe/model"
 )
 
-// The workbench of this package's tests: a real database, object storage in memory, and a recogniser
+// The workbench of this package's tests: a real database, real object storage, and a recogniser
 // that hears tones.
 
 const origin = "http://127.0.0.1:7600"
@@ -33,109 +37,120 @@ var (
 
 func ptr[T any](v T) *T { return &v }
 
-// memory is object storage without durability.
-type memory struct {
-	mu      sync.Mutex
-	buckets map[string]objects.Bucket
-	objects map[job.Location]stored
-	// puts counts writes by key.
-	puts map[string]int
+// storage is the embedded object store, watched.
+type storage struct {
+	*embedded.Store
 	// before, when set, is called ahead of each operation: "open", "put".
 	before func(op, key string) error
+	// size, when set, is what Open says an object's size is.
+	size int64
+
+	mu sync.Mutex
+	// puts counts writes by key; guarded by mu.
+	puts map[string]int
 }
 
-type stored struct {
-	objects.Object
-	content []byte
-}
-
-func newMemory() *memory {
-	m := &memory{buckets: map[string]objects.Bucket{}, objects: map[job.Location]stored{}, puts: map[string]int{}}
-	m.buckets["b"] = objects.Bucket{Name: "b", AccountID: scope.AccountID, Region: scope.Region}
-	m.buckets["foreign"] = objects.Bucket{Name: "foreign", AccountID: "444455556666", Region: scope.Region}
-	m.buckets["far"] = objects.Bucket{Name: "far", AccountID: scope.AccountID, Region: "eu-west-1"}
-	return m
-}
-
-func (m *memory) ServiceBucket(_ context.Context, region string) (objects.Bucket, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	name := "aws-transcribe-" + region + "-prod"
-	m.buckets[name] = objects.Bucket{Name: name, AccountID: objects.ServiceAccount, Region: region}
-	return m.buckets[name], nil
-}
-
-func (m *memory) Bucket(_ context.Context, name string) (objects.Bucket, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	b, ok := m.buckets[name]
-	if !ok {
-		return b, objects.ErrNoSuchBucket
+func newStorage(t *testing.T, db *store.DB) *storage {
+	t.Helper()
+	index, err := sqlobjects.Open(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return b, nil
+	root, err := kms.NewRoot(make([]byte, kms.RootKeySize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := embedded.Open(embedded.Config{Dir: filepath.Join(t.TempDir(), "objects"), Index: index, Keys: root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	out := &storage{Store: s, puts: map[string]int{}}
+	out.bucket(t, "media", scope.AccountID, scope.Region)
+	out.bucket(t, "results", scope.AccountID, scope.Region)
+	out.bucket(t, "foreign", "444455556666", scope.Region)
+	out.bucket(t, "far", scope.AccountID, "eu-west-1")
+	return out
 }
 
-type nopCloser struct{ *bytes.Reader }
+func (s *storage) bucket(t *testing.T, name, account, region string) {
+	t.Helper()
+	if err := s.CreateBucket(t.Context(), objects.Bucket{Name: name, AccountID: account, Region: region}); err != nil {
+		t.Fatal(err)
+	}
+}
 
-func (nopCloser) Close() error { return nil }
+// drop removes a bucket and what is in it.
+func (s *storage) drop(t *testing.T, bucket string) {
+	t.Helper()
+	list, err := s.List(t.Context(), bucket, objects.ListQuery{Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range list.Objects {
+		if err := s.Delete(t.Context(), bucket, o.Key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.DeleteBucket(t.Context(), bucket); err != nil {
+		t.Fatal(err)
+	}
+}
 
-func (m *memory) hook(op, key string) error {
-	if m.before == nil {
+func (s *storage) hook(op, key string) error {
+	if s.before == nil {
 		return nil
 	}
-	return m.before(op, key)
+	return s.before(op, key)
 }
 
-func (m *memory) Open(_ context.Context, bucket, key string) (objects.Object, objects.Reader, error) {
-	if err := m.hook("open", key); err != nil {
+func (s *storage) Open(ctx context.Context, bucket, key string) (objects.Object, objects.Reader, error) {
+	if err := s.hook("open", key); err != nil {
 		return objects.Object{}, nil, err
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if _, ok := m.buckets[bucket]; !ok {
-		return objects.Object{}, nil, objects.ErrNoSuchBucket
+	o, r, err := s.Store.Open(ctx, bucket, key)
+	if s.size > 0 {
+		o.Size = s.size
 	}
-	o, ok := m.objects[job.Location{Bucket: bucket, Key: key}]
-	if !ok {
-		return objects.Object{}, nil, objects.ErrNoSuchKey
-	}
-	return o.Object, nopCloser{bytes.NewReader(o.content)}, nil
+	return o, r, err
 }
 
-func (m *memory) Put(ctx context.Context, bucket, key string, body io.Reader, meta objects.Metadata) (objects.Object, error) {
-	if err := m.hook("put", key); err != nil {
+func (s *storage) Put(ctx context.Context, bucket, key string, body io.Reader, meta objects.Metadata) (objects.Object, error) {
+	if err := s.hook("put", key); err != nil {
 		return objects.Object{}, err
 	}
-	content, err := io.ReadAll(body)
+	o, err := s.Store.Put(ctx, bucket, key, body, meta)
+	if err == nil {
+		s.mu.Lock()
+		s.puts[key]++
+		s.mu.Unlock()
+	}
+	return o, err
+}
+
+// written returns how often a key was.
+func (s *storage) written(key string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.puts[key]
+}
+
+// get returns an object, its type and its content.
+func (s *storage) get(t *testing.T, bucket, key string) (contentType, content string, ok bool) {
+	t.Helper()
+	o, r, err := s.Store.Open(context.Background(), bucket, key)
+	if errors.Is(err, objects.ErrNoSuchKey) || errors.Is(err, objects.ErrNoSuchBucket) {
+		return "", "", false
+	}
 	if err != nil {
-		return objects.Object{}, err
+		t.Fatal(err)
 	}
-	if err := ctx.Err(); err != nil {
-		return objects.Object{}, err
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if _, ok := m.buckets[bucket]; !ok {
-		return objects.Object{}, objects.ErrNoSuchBucket
-	}
-	o := objects.Object{Bucket: bucket, Key: key, Size: int64(len(content)), Metadata: meta}
-	m.objects[job.Location{Bucket: bucket, Key: key}] = stored{o, content}
-	m.puts[key]++
-	return o, nil
-}
-
-func (m *memory) Delete(_ context.Context, bucket, key string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.objects, job.Location{Bucket: bucket, Key: key})
-	return nil
-}
-
-func (m *memory) get(bucket, key string) (stored, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	o, ok := m.objects[job.Location{Bucket: bucket, Key: key}]
-	return o, ok
+	return o.Metadata.ContentType, string(b), true
 }
 
 // tones is a recogniser without a model: every half second that is not silent is the word "tone".
@@ -226,7 +241,7 @@ func wav(rate, channels int, length time.Duration, loudness float64) []byte {
 type bench struct {
 	*job.Service
 	store   *jobs.Jobs
-	memory  *memory
+	storage *storage
 	reports chan job.Report
 	retries chan string
 }
@@ -259,28 +274,30 @@ func newBench(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := newMemory()
+	m := newStorage(t, db)
 	return &bench{
 		Service: &job.Service{Store: s, Tags: s, Objects: m, Buckets: m},
-		store:   s, memory: m, reports: make(chan job.Report, 100), retries: make(chan string, 100),
+		store:   s, storage: m, reports: make(chan job.Report, 100), retries: make(chan string, 100),
 	}
 }
 
-// upload puts media into the bucket b.
-func (b *bench) upload(key string, content []byte) string {
-	b.memory.mu.Lock()
-	defer b.memory.mu.Unlock()
-	b.memory.objects[job.Location{Bucket: "b", Key: key}] = stored{objects.Object{Bucket: "b", Key: key, Size: int64(len(content))}, content}
-	return "s3://b/" + key
+// upload puts media into its bucket.
+func (b *bench) upload(t *testing.T, key string, content []byte) (uri string) {
+	t.Helper()
+	if _, err := b.storage.Store.Put(t.Context(), "media", key, bytes.NewReader(content), objects.Metadata{}); err != nil {
+		t.Fatal(err)
+	}
+	return "s3://media/" + key
 }
 
 // request is a legal request for media that is there.
-func (b *bench) request(name string, change func(*model.StartTranscriptionJobRequest)) *model.StartTranscriptionJobRequest {
-	if _, ok := b.memory.get("b", "tone.wav"); !ok {
-		b.upload("tone.wav", wav(16000, 1, 2*time.Second, 0.5))
+func (b *bench) request(t *testing.T, name string, change func(*model.StartTranscriptionJobRequest)) *model.StartTranscriptionJobRequest {
+	t.Helper()
+	if _, err := b.storage.Head(t.Context(), "media", "tone.wav"); err != nil {
+		b.upload(t, "tone.wav", wav(16000, 1, 2*time.Second, 0.5))
 	}
 	r := &model.StartTranscriptionJobRequest{
-		TranscriptionJobName: &name, LanguageCode: ptr("en-US"), Media: &model.Media{MediaFileUri: ptr("s3://b/tone.wav")},
+		TranscriptionJobName: &name, LanguageCode: ptr("en-US"), Media: &model.Media{MediaFileUri: ptr("s3://media/tone.wav")},
 	}
 	if change != nil {
 		change(r)
@@ -290,7 +307,7 @@ func (b *bench) request(name string, change func(*model.StartTranscriptionJobReq
 
 func (b *bench) start(t *testing.T, name string, change func(*model.StartTranscriptionJobRequest)) job.Job {
 	t.Helper()
-	j, err := b.Start(t.Context(), caller, b.request(name, change))
+	j, err := b.Start(t.Context(), caller, b.request(t, name, change))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -310,7 +327,7 @@ func (b *bench) job(t *testing.T, name string) job.Job {
 func (b *bench) run(t *testing.T, change func(*job.PoolConfig)) (p *job.Pool, stop func()) {
 	t.Helper()
 	cfg := job.PoolConfig{
-		Queue: b.store, Objects: b.memory, Recognizer: tones{}, Observer: watching{bench: b}, Workers: 2,
+		Queue: b.store, Objects: b.storage, Recognizer: tones{}, Observer: watching{bench: b}, Workers: 2,
 		Poll: 10 * time.Millisecond, Lease: time.Second, Grace: time.Second,
 	}
 	if change != nil {
