@@ -39,7 +39,7 @@ make_venv "$venv" test/requirements.txt
 "$venv/bin/aws" --version
 
 # The JavaScript SDK is tested where there is a Node.js that it runs on; Debian 12's own is too old.
-if have npm && node -e 'process.exit(+process.versions.node.split(".")[0] < 20)' && ! cmp -s test/sdk/js/package-lock.json .cache/js/.pins; then
+if have npm && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' && ! cmp -s test/sdk/js/package-lock.json .cache/js/.pins; then
 	say "JavaScript SDK"
 	rm -rf .cache/js
 	mkdir -p .cache/js
