@@ -6,10 +6,8 @@ import (
 	"strings"
 
 	"github.com/dictum/dictum/internal/aws/awserr"
+	"github.com/dictum/dictum/internal/objects"
 )
-
-// ServiceBucket returns the name of the bucket that holds service-managed output in a region.
-func ServiceBucket(region string) string { return "aws-transcribe-" + region + "-prod" }
 
 // Administrators is the Authorizer of a server without policies: every user administers the
 // account and may do anything within it; nobody reaches into another account; and a service's own
@@ -24,7 +22,7 @@ func (Administrators) Authorize(_ context.Context, c *Call) error {
 	case c.Principal.AccountID == "":
 		return denied(c, "the request is anonymous")
 	case c.Principal.Service != "":
-		own := "arn:aws:s3:::" + ServiceBucket(c.Region) + "/" + c.Principal.AccountID + "/"
+		own := "arn:aws:s3:::" + objects.ServiceBucket(c.Region) + "/" + c.Principal.AccountID + "/"
 		if c.Service == "s3" && (c.Action == "GetObject" || c.Action == "HeadObject") && strings.HasPrefix(c.Resource, own) {
 			return nil
 		}

@@ -2,7 +2,7 @@ package sigv4
 
 import (
 	"bufio"
-	"crypto/md5" //nolint:gosec // Content-MD5 is a checksum
+	"crypto/md5" // Content-MD5 is a checksum
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"

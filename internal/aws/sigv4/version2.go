@@ -2,7 +2,7 @@ package sigv4
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // Signature Version 2 is HMAC-SHA1, which SHA-1's collisions do not touch
+	"crypto/sha1" // Signature Version 2 is HMAC-SHA1, which SHA-1's collisions do not touch
 	"encoding/base64"
 	"net"
 	"net/http"
