@@ -438,3 +438,32 @@ func TestExpired(t *testing.T) {
 		t.Errorf("got %v, %v", got, err)
 	}
 }
+
+// BenchmarkClaim claims and releases with a backlog of AWS's whole queue in ten accounts.
+func BenchmarkClaim(b *testing.B) {
+	key := sha512.Sum512([]byte("test"))
+	db, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "dictum.db"), key[:])
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	s, err := jobs.Open(b.Context(), db)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range 10_000 {
+		sc := job.Scope{AccountID: fmt.Sprintf("%012d", i%10), Region: "us-east-1"}
+		if _, err := s.Create(b.Context(), newJob(sc, fmt.Sprint(i)), admit(job.InProgress)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		c, err := s.Claim(b.Context(), "w", start, start.Add(time.Minute))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := s.Release(b.Context(), c, job.Release{Attempts: -1}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

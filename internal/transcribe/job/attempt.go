@@ -312,10 +312,10 @@ func (m *meter) ReadSamples(dst []float32) (int, error) {
 	switch {
 	case length > maxDuration:
 		err = failLong.as()
-	case err == io.EOF && length < minDuration:
+	case errors.Is(err, io.EOF) && length < minDuration:
 		err = failShort.as()
 	}
-	if err != nil && err != io.EOF && m.ctx.Err() == nil {
+	if err != nil && !errors.Is(err, io.EOF) && m.ctx.Err() == nil {
 		m.err = err
 	}
 	return n, err

@@ -1,5 +1,16 @@
 package job
 
+import (
+	"context"
+
+	"github.com/dictum/dictum/internal/speech"
+)
+
+// NewMeter is the reader that holds audio to the limits of duration.
+func NewMeter(ctx context.Context, src speech.SampleReader) speech.SampleReader {
+	return &meter{ctx: ctx, src: src, touch: func() {}}
+}
+
 // StartRules are the names of the semantic rules, so that a test can hold each to have a case.
 func StartRules() []string {
 	var out []string

@@ -239,13 +239,13 @@ func (p *Pool) runOne(ctx context.Context, c Claim) {
 	// The lease is kept until the end is committed.
 	final, stopFinal := context.WithTimeout(context.WithoutCancel(ctx), finalTime)
 	defer stopFinal()
-	p.conclude(final, log, c, a, end, err, begun)
+	p.conclude(final, log, c, end, err, begun)
 	stopHeart()
 	heart.Wait()
 }
 
 // conclude commits what an attempt came to.
-func (p *Pool) conclude(ctx context.Context, log *slog.Logger, c Claim, a *attempt, end ending, err error, begun time.Time) {
+func (p *Pool) conclude(ctx context.Context, log *slog.Logger, c Claim, end ending, err error, begun time.Time) {
 	var failure *Failure
 	switch {
 	case err == nil, errors.As(err, &failure):

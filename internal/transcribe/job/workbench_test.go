@@ -180,7 +180,7 @@ func (r tones) Recognize(ctx context.Context, audio speech.SampleReader, set spe
 			filled = 0
 			progress(speech.Progress{Position: t.Duration, Read: t.Duration, Language: speech.LanguageScore{Language: t.Language, Score: 0.9}})
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

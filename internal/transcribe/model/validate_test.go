@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -124,4 +125,22 @@ func TestEveryOperationCanBeValidated(t *testing.T) {
 	if got := len(model.Enum("LanguageCode")); got != 117 {
 		t.Errorf("%d language codes, want the 117 of spec §12", got)
 	}
+}
+
+// No decoded document makes the walker fail, and what it finds has a path and a constraint.
+func FuzzViolations(f *testing.F) {
+	f.Add("StartTranscriptionJob", []byte(`{"TranscriptionJobName":"a b","Media":{"MediaFileUri":1},"Tags":[null,{}],"LanguageOptions":"x"}`))
+	f.Add("CreateCallAnalyticsCategory", []byte(`{"Rules":[{"SentimentFilter":{"Sentiments":["x"]}}],"Tags":{"a":[[]]}}`))
+	f.Add("StartTranscriptionJob", []byte(`{"KMSEncryptionContext":{"k":null},"LanguageIdSettings":{"en-US":[]},"MediaSampleRateHertz":"9"}`))
+	f.Fuzz(func(t *testing.T, operation string, body []byte) {
+		var v map[string]any
+		if json.Unmarshal(body, &v) != nil {
+			return
+		}
+		for _, found := range model.Violations(operation, v) {
+			if found.Path == "" || found.Constraint == "" {
+				t.Errorf("%+v", found)
+			}
+		}
+	})
 }

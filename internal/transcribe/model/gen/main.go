@@ -8,6 +8,7 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -74,7 +75,7 @@ func main() {
 func run(dir, shapesFile, typesFile string) error {
 	version := ""
 	if dir == "" {
-		out, err := exec.Command("python3", "-c", "import botocore,os;print(os.path.dirname(botocore.__file__));print(botocore.__version__)").Output()
+		out, err := exec.CommandContext(context.Background(), "python3", "-c", "import botocore,os;print(os.path.dirname(botocore.__file__));print(botocore.__version__)").Output()
 		if err != nil {
 			return fmt.Errorf("find botocore (pip install botocore, or pass -botocore): %w", err)
 		}
@@ -200,7 +201,7 @@ func reduce(svc *service, version string) ([]byte, error) {
 			return nil, err
 		}
 		for _, m := range members {
-			out.Members = append(out.Members, member{m.Name, m.Shape})
+			out.Members = append(out.Members, member(m))
 		}
 		shapes[name] = out
 	}
@@ -212,7 +213,10 @@ func reduce(svc *service, version string) ([]byte, error) {
 	}, "", " ")
 }
 
-type namedRef struct{ Name, Shape string }
+type namedRef struct {
+	Name  string
+	Shape string
+}
 
 // membersOf returns a structure's members in the model's order, which a Go map would lose.
 func membersOf(s shape) ([]namedRef, error) {
