@@ -247,7 +247,8 @@ func (e *Encoding) Release() {
 	var old *Encoding
 	m.spare = append(m.spare, e)
 	if len(m.spare) > maxSpare {
-		old, m.spare = m.spare[0], slices.Delete(m.spare, 0, 1)
+		old = m.spare[0]
+		m.spare = slices.Delete(m.spare, 0, 1)
 	}
 	m.mu.Unlock()
 	if old != nil {
