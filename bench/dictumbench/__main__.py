@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 
 from . import accuracy, corpus, peer, product, words
+from .accuracy import Comparison
 from .report import Report
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -128,7 +129,7 @@ class Run:
         self._accuracy_row("all, number words as digits", accuracy.compare(*digits), judged=False)
         self.word_times("the prompts", pairs)
 
-    def _accuracy_row(self, name: str, c: accuracy.Comparison, judged: bool) -> None:
+    def _accuracy_row(self, name: str, c: Comparison, judged: bool) -> None:
         self.report.row(name, str(c.prompts), f"{c.theirs:.2f}", f"{c.ours:.2f}", f"{c.difference:+.2f}", f"{c.low:+.2f}..{c.high:+.2f}",
                         must="not worse, nor by 0.5 points", met=c.not_worse if judged else None)
 
