@@ -1,0 +1,252 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dictum/dictum/internal/api/s3"
+	"github.com/dictum/dictum/internal/api/sts"
+	"github.com/dictum/dictum/internal/api/transcribe"
+	"github.com/dictum/dictum/internal/audio"
+	"github.com/dictum/dictum/internal/certs"
+	"github.com/dictum/dictum/internal/console"
+	"github.com/dictum/dictum/internal/gateway"
+	"github.com/dictum/dictum/internal/iam"
+	"github.com/dictum/dictum/internal/kms"
+	"github.com/dictum/dictum/internal/objects/embedded"
+	"github.com/dictum/dictum/internal/speech/engine/process"
+	"github.com/dictum/dictum/internal/store"
+	"github.com/dictum/dictum/internal/store/identity"
+	"github.com/dictum/dictum/internal/store/jobs"
+	objectstore "github.com/dictum/dictum/internal/store/objects"
+	"github.com/dictum/dictum/internal/transcribe/job"
+)
+
+// Parts are what the command line knows and a configuration does not.
+type Parts struct {
+	Version string
+	// EngineCommand starts the speech engine's process.
+	EngineCommand []string
+	// Ready is called once requests are answered.
+	Ready func(Addresses)
+	// Logger is optional.
+	Logger *slog.Logger
+}
+
+// owner names this process as a holder of jobs. One process at a time has a data folder, so the
+// name is always the same and a new process takes back at once what its predecessor held.
+const owner = "dictum"
+
+// Run serves until ctx ends, then lets requests and jobs end within the grace period and returns nil.
+func Run(ctx context.Context, config Config, parts Parts) (err error) {
+	if err := config.complete(); err != nil {
+		return err
+	}
+	log := orDefault(parts.Logger)
+	data, err := openDataDir(config.Data)
+	if err != nil {
+		return err
+	}
+	defer data.close()
+	s, err := build(ctx, &config, data, parts, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	return s.run(ctx, parts)
+}
+
+// server is one process's services, built and not yet running.
+type server struct {
+	config   *Config
+	data     *dataDir
+	log      *slog.Logger
+	root     *kms.Root
+	db       *store.DB
+	admin    iam.Credential
+	engine   *process.Supervisor
+	pool     *job.Pool
+	keeper   *job.Keeper
+	sites    *sites
+	registry *prometheus.Registry
+	objects  *embedded.Store
+}
+
+// build opens what is at rest and puts the services together. What it opened is closed when it fails.
+func build(ctx context.Context, config *Config, data *dataDir, parts Parts, log *slog.Logger) (_ *server, err error) {
+	s := &server{config: config, data: data, log: log, registry: newRegistry()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if s.root, err = kms.OpenRoot(rootKeyFile(data.path)); err != nil {
+		return nil, err
+	}
+	if s.db, err = store.Open(ctx, filepath.Join(data.path, "dictum.db"), s.root.Derive("store/v1", store.KeySize)); err != nil {
+		return nil, err
+	}
+	credentials, service, err := s.identities(ctx)
+	if err != nil {
+		return nil, err
+	}
+	index, err := objectstore.Open(ctx, s.db)
+	if err != nil {
+		return nil, err
+	}
+	if s.objects, err = embedded.Open(embedded.Config{Dir: filepath.Join(data.path, "objects"), Index: index, Keys: s.root, Log: log}); err != nil {
+		return nil, err
+	}
+	// Nothing is started before the listeners are there: a port in use should stop the start early.
+	if s.sites, err = openSites(config, log); err != nil {
+		return nil, err
+	}
+	s.engine = process.Start(process.Config{Command: parts.EngineCommand, Preload: config.Preload, Logger: log})
+	jobService, err := s.jobs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	front, err := gateway.New(gateway.Config{
+		Services: []gateway.Service{
+			s3.New(s3.Config{Store: s.objects}),
+			sts.New(),
+			transcribe.New(transcribe.Config{Jobs: jobService, Presigner: links{service}}),
+		},
+		Credentials: credentials,
+		Authorizer:  gateway.Administrators{},
+		Auditor:     gateway.LogAuditor{Log: log},
+		Observer:    newRequestMetrics(s.registry),
+		PublicURL:   config.PublicURL,
+		Log:         log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.registry.MustRegister(newEngineMetrics(s.engine))
+	s.sites.api.server.Handler = front
+	s.sites.console.server.Handler = console.Handler(console.Page{API: s.origin(), Version: parts.Version})
+	s.sites.ops.server.Handler = opsHandler(s.registry, s.checks())
+	return s, nil
+}
+
+// identities opens the accounts, makes the first one at the first start, and returns whose
+// signatures count.
+func (s *server) identities(ctx context.Context) (iam.Credentials, *iam.ServiceCredentials, error) {
+	identities, err := identity.Open(ctx, s.db, s.root)
+	if err != nil {
+		return nil, nil, err
+	}
+	var created bool
+	if s.admin, created, err = iam.Bootstrap(ctx, identities, time.Now()); err != nil {
+		return nil, nil, fmt.Errorf("make the first account: %w", err)
+	}
+	if created {
+		s.log.Info("made the first account", "account", s.admin.Principal.AccountID, "user", s.admin.Principal.ARN)
+	}
+	service, err := iam.NewServiceCredentials(s.root.Derive("iam/service-credentials/v1", 32), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	return iam.NewResolver(iam.DefaultCacheTime, identities, service), service, nil
+}
+
+// jobs puts together what requests do with jobs, the workers that run them, and the keeper that
+// removes them.
+func (s *server) jobs(ctx context.Context) (*job.Service, error) {
+	table, err := jobs.Open(ctx, s.db)
+	if err != nil {
+		return nil, err
+	}
+	var quotas job.Quotas
+	if s.config.Quotas == "aws" {
+		quotas = job.AWSQuotas
+	}
+	observer := newJobMetrics(s.registry)
+	s.pool = job.NewPool(job.PoolConfig{
+		Queue: table, Objects: s.objects, Recognizer: s.engine, Observer: observer, Quotas: quotas,
+		Audio: audio.Options{FFmpeg: s.config.FFmpeg}, Owner: owner, Workers: s.config.Jobs, Grace: s.config.Grace,
+	})
+	service := &job.Service{
+		Store: table, Tags: table, Objects: s.objects, Buckets: s.objects, Quotas: quotas, Observer: observer,
+		Accepted: s.pool.Wake, Deleted: s.pool.Cancel,
+	}
+	s.keeper = &job.Keeper{Service: service, Retention: s.config.Retention}
+	return service, nil
+}
+
+func (s *server) checks() []check {
+	return []check{
+		{"database", func(ctx context.Context) error { return s.db.Read().PingContext(ctx) }},
+		{"engine", func(context.Context) error {
+			if s.engine.PID() == 0 {
+				return errors.New("the speech engine process is being restarted")
+			}
+			return nil
+		}},
+	}
+}
+
+// origin is what clients on this machine call.
+func (s *server) origin() string {
+	if s.config.PublicURL != "" {
+		return s.config.PublicURL
+	}
+	return s.sites.api.origin()
+}
+
+func (s *server) addresses() Addresses {
+	a := Addresses{API: s.origin(), Console: s.sites.console.origin(), Ops: s.sites.ops.origin(), Region: s.config.Region}
+	if files := certs.In(filepath.Join(s.data.path, "tls")); s.config.TLSCert == "" && files.Exist() {
+		a.Authority = files.Authority
+	}
+	return a
+}
+
+// run serves until ctx ends and everything has stopped.
+func (s *server) run(ctx context.Context, parts Parts) error {
+	if err := s.data.writeAccess(s.root, s.admin); err != nil {
+		return err
+	}
+	if err := s.data.writeAddresses(s.addresses()); err != nil {
+		return err
+	}
+	group, gctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.sites.serve(gctx, s.config.Grace) })
+	group.Go(func() error { return s.pool.Run(gctx) })
+	group.Go(func() error { return s.keeper.Run(gctx) })
+	if parts.Ready != nil {
+		parts.Ready(s.addresses())
+	}
+	s.log.Info("ready", "api", s.origin(), "data", s.data.path)
+	err := group.Wait()
+	s.log.Info("stopped")
+	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		return nil
+	}
+	return err
+}
+
+// close frees what build opened, in reverse.
+func (s *server) close() error {
+	var errs []error
+	if s.sites != nil {
+		s.sites.close()
+	}
+	if s.engine != nil {
+		s.engine.Close()
+	}
+	if s.objects != nil {
+		errs = append(errs, s.objects.Close())
+	}
+	if s.db != nil {
+		errs = append(errs, s.db.Close())
+	}
+	return errors.Join(errs...)
+}
