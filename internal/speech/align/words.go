@@ -31,10 +31,10 @@ func Times(pieces []Piece, starts []int, speech []Interval, length int) []Timed 
 		w.End = starts[min(p.Last+1, len(starts)-1)]
 		words = append(words, w)
 	}
-	limitLong(words)
 	for _, w := range words {
 		clip(w, speech)
 	}
+	limitLong(words)
 	order(words, length)
 	return timed
 }
@@ -62,19 +62,17 @@ func limitLong(words []*Timed) {
 	}
 }
 
-// clip moves the ends of a word out of pauses, to the speech between them.
+// clip cuts a word to the stretch of speech that it has most in common with: nobody
+// pauses for long within a word, and the path gives pauses to the words beside them.
 func clip(w *Timed, speech []Interval) {
-	start, end := w.Start, w.End
-	for i, s := range speech {
-		if start < s.Start && (i == 0 || start >= speech[i-1].End) && end > s.Start {
-			start = s.Start
-		}
-		if end > s.End && (i+1 == len(speech) || end <= speech[i+1].Start) && start < s.End {
-			end = s.End
+	best, common := Interval{}, 0
+	for _, s := range speech {
+		if n := min(w.End, s.End) - max(w.Start, s.Start); n > common {
+			best, common = s, n
 		}
 	}
-	if end-start >= minWord {
-		w.Start, w.End = start, end
+	if common >= minWord {
+		w.Start, w.End = max(w.Start, best.Start), min(w.End, best.End)
 	}
 }
 

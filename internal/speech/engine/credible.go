@@ -27,6 +27,8 @@ const (
 // shortContext allows windows to be encoded without the 30 s of context.
 var shortContext = os.Getenv("DICTUM_SHORT") != "0"
 
+var timestamps = os.Getenv("DICTUM_TS") == "1"
+
 // temperatures are tried one after another.
 var temperatures = []float64{0, 0.2, 0.4, 0.6, 0.8, 1}
 
@@ -63,8 +65,9 @@ func (t *task) decoding() whisper.Task {
 		return whisper.Task{}
 	}
 	d := whisper.Task{
-		Language:  t.job.language,
-		MaxTokens: 32 + t.length()*tokensPerSecond/speech.SampleRate,
+		Language:   t.job.language,
+		Timestamps: timestamps,
+		MaxTokens:  32 + t.length()*tokensPerSecond/speech.SampleRate,
 	}
 	if d.Temperature = temperatures[max(0, t.attempt-1)]; d.Temperature > 0 {
 		d.Seed = t.features.Seed()

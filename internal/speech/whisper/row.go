@@ -9,6 +9,9 @@ import (
 type Task struct {
 	// Language is the code of the language spoken. Empty means to identify it and stop.
 	Language string
+	// Timestamps lets the model say when it takes stretches of text to begin and end. It
+	// was trained on more audio that way, and makes fewer mistakes.
+	Timestamps bool
 	// MaxTokens bounds the text; zero means as many as the model has room for.
 	MaxTokens int
 	// Temperature zero takes the best token each time; above, tokens are drawn.
@@ -31,9 +34,10 @@ type Row struct {
 	past int // how many tokens the caches hold
 	done bool
 
+	sequence  []int // tokens and timestamps
 	tokens    []int
 	logProbs  []float64
-	endProb   float64
+	sum       float64 // of the log probabilities of all, the end included
 	queries   []float32
 	noSpeech  float64
 	languages []float64
@@ -49,7 +53,10 @@ func (m *Model) newRow(e *Encoding, task Task) (*Row, error) {
 		if !ok {
 			return nil, fmt.Errorf("the model does not know the language %q", task.Language)
 		}
-		r.prompt = append(r.prompt, language, t.Transcribe, t.NoTimestamps)
+		r.prompt = append(r.prompt, language, t.Transcribe)
+		if !task.Timestamps {
+			r.prompt = append(r.prompt, t.NoTimestamps)
+		}
 	}
 	room := m.spec.TextPositions - len(r.prompt)
 	r.limit = room
@@ -65,7 +72,6 @@ func (m *Model) newRow(e *Encoding, task Task) (*Row, error) {
 
 // advance takes in what the decoder made of the token last fed. It changes logits.
 func (r *Row) advance(logits, queries []float32) {
-	r.queries = append(r.queries, queries...)
 	if r.past == 0 {
 		// After the start of transcript the model says what it hears.
 		r.noSpeech = probability(logits, r.rules.tokens.NoSpeech)
@@ -73,6 +79,7 @@ func (r *Row) advance(logits, queries []float32) {
 	}
 	r.past++
 	if r.past < len(r.prompt) {
+		r.queries = append(r.queries, queries...)
 		r.next = r.prompt[r.past]
 		return
 	}
@@ -80,25 +87,50 @@ func (r *Row) advance(logits, queries []float32) {
 		r.done = true
 		return
 	}
-	logits = r.rules.mask(logits, len(r.tokens) == 0)
-	var token int
-	var logProb float64
-	if r.source != nil {
-		token, logProb = sample(logits, r.task.Temperature, r.source)
-	} else {
-		token, logProb = best(logits)
+	token, logProb := r.choose(logits)
+	r.sum += logProb
+	r.sequence = append(r.sequence, token)
+	r.next = token
+	if token >= r.rules.tokens.TimestampBegin {
+		r.full = len(r.sequence) >= r.limit
+		r.done = r.full
+		return
 	}
+	// A step's queries belong to the token that it decides on.
+	r.queries = append(r.queries, queries...)
 	if token == r.rules.tokens.EndOfText {
-		r.endProb = logProb
 		r.done = true
 		return
 	}
 	r.tokens = append(r.tokens, token)
 	r.logProbs = append(r.logProbs, logProb)
-	r.next = token
 	r.looping = loops(r.tokens)
-	r.full = len(r.tokens) >= r.limit
+	r.full = len(r.sequence) >= r.limit
 	r.done = r.looping || r.full
+}
+
+// choose picks the next token.
+func (r *Row) choose(logits []float32) (token int, logProb float64) {
+	if r.task.Timestamps {
+		logits = r.rules.maskTimed(logits, r.sequence, r.encoding.positions)
+	} else {
+		logits = r.rules.mask(logits, len(r.sequence) == 0)
+	}
+	if r.source != nil {
+		return sample(logits, r.task.Temperature, r.source)
+	}
+	return best(logits)
+}
+
+// Reached is the last encoder frame that a timestamp says was transcribed, and whether
+// there is one.
+func (r *Row) Reached() (position int, ok bool) {
+	for i := len(r.sequence) - 1; i > 0; i-- {
+		if t := r.sequence[i] - r.rules.tokens.TimestampBegin; t >= 0 {
+			return t, true
+		}
+	}
+	return 0, false
 }
 
 // Done reports whether the row has ended.
@@ -117,13 +149,9 @@ func (r *Row) Tokens() []int { return r.tokens }
 // LogProbs are the natural logarithms of the tokens' probabilities.
 func (r *Row) LogProbs() []float64 { return r.logProbs }
 
-// MeanLogProb is the mean log probability of the tokens and the end.
+// MeanLogProb is the mean log probability of the tokens, timestamps and the end.
 func (r *Row) MeanLogProb() float64 {
-	sum := r.endProb
-	for _, p := range r.logProbs {
-		sum += p
-	}
-	return sum / float64(len(r.logProbs)+1)
+	return r.sum / float64(max(1, len(r.sequence)))
 }
 
 // Looping reports that decoding was cut because the text went round in circles.
@@ -132,8 +160,9 @@ func (r *Row) Looping() bool { return r.looping }
 // Full reports that the text was cut at its largest length.
 func (r *Row) Full() bool { return r.full }
 
-// Queries are the queries of the alignment heads at each step, prompt included, as
-// Encoding.Attention takes them; the prompt's steps are the first PromptLen.
+// Queries are the queries of the alignment heads, as Encoding.Attention takes them, at
+// the steps of the prompt but its last, which are PromptLen-1, and at those that decided
+// on a token of the text or, after them, on the end.
 func (r *Row) Queries() []float32 { return r.queries }
 
 // PromptLen is the number of tokens before the text.

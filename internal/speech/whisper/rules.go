@@ -45,19 +45,72 @@ const negligible = 20
 
 var minusInf = float32(math.Inf(-1))
 
-// mask forbids, in place, what the rules forbid: special tokens and timestamps (we decode
-// without), suppressed tokens, and, as the first token, a blank or the end.
+// mask forbids, in place, what the rules forbid where no timestamps are wanted: special
+// tokens, timestamps, suppressed tokens, and, as the first token, a blank or the end.
 func (r *rules) mask(logits []float32, first bool) []float32 {
 	logits = logits[:r.textEnd]
-	for _, id := range r.suppressed {
-		logits[id] = minusInf
-	}
+	forbid(logits, r.suppressed)
 	if first {
-		for _, id := range r.neverFirst {
-			logits[id] = minusInf
-		}
+		forbid(logits, r.neverFirst)
 	}
 	return logits
+}
+
+// maxFirst is the latest first timestamp, in steps of 20 ms: 1 s.
+const maxFirst = 50
+
+// maskTimed forbids, in place, what the rules forbid after the given tokens where
+// timestamps are wanted (ApplyTimestampRules in openai/whisper's decoding.py): they begin
+// the text, come in pairs between stretches of it and one at its end, and do not go back.
+// When a timestamp, whichever, is more probable than any text, it must be one. The last
+// timestamp is that of the end of the audio.
+func (r *rules) maskTimed(logits []float32, tokens []int, positions int) []float32 {
+	begin, end := r.tokens.TimestampBegin, r.tokens.EndOfText
+	stop := min(begin+positions+1, len(logits))
+	logits = logits[:stop]
+	forbid(logits, r.suppressed)
+	forbidAll(logits[end+1 : begin])
+	n := len(tokens)
+	if n == 0 {
+		forbidAll(logits[:begin])
+		forbidAll(logits[min(begin+maxFirst+1, stop):])
+		return logits
+	}
+	last := tokens[n-1] >= begin
+	paired := n < 2 || tokens[n-2] >= begin
+	switch {
+	case last && paired:
+		forbidAll(logits[begin:])
+		return logits
+	case last:
+		forbidAll(logits[:end])
+		forbidAll(logits[begin:tokens[n-1]])
+	default:
+		for i := n - 1; i >= 0; i-- {
+			if tokens[i] >= begin {
+				forbidAll(logits[begin:min(tokens[i]+1, stop)])
+				break
+			}
+		}
+	}
+	_, top := argmax(logits)
+	_, topText := argmax(logits[:begin])
+	if sumExp(logits[begin:], top) > math.Exp(float64(topText-top)) {
+		forbidAll(logits[:begin])
+	}
+	return logits
+}
+
+func forbid(logits []float32, ids []int) {
+	for _, id := range ids {
+		logits[id] = minusInf
+	}
+}
+
+func forbidAll(logits []float32) {
+	for i := range logits {
+		logits[i] = minusInf
+	}
 }
 
 // best returns the most probable token of masked logits and its log probability.
