@@ -16,7 +16,6 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
-	kongyaml "github.com/alecthomas/kong-yaml"
 )
 
 // The exit codes of every subcommand.
@@ -63,7 +62,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Description("Self-hosted speech-to-text that speaks Amazon Transcribe."),
 		kong.UsageOnError(),
 		kong.DefaultEnvars("DICTUM"),
-		kong.Configuration(kongyaml.Loader),
+		kong.Configuration(loadConfig),
 		kong.Vars{"data": defaultDataDir()},
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),

@@ -117,13 +117,22 @@ func TestTranscribeRefusesTwoInputsForOneOutput(t *testing.T) {
 	}
 }
 
-func TestConfigurationFileSetsFlags(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "dictum.yaml")
-	if err := os.WriteFile(file, []byte("serve:\n  jobs: 0\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	code, _, stderr := run(t, "--config", file, "serve", "--data", t.TempDir())
-	if code != 1 || !strings.Contains(stderr, "--jobs") {
-		t.Errorf("got exit code %d and %q, want 1 and a word on --jobs", code, stderr)
+func TestConfigurationFile(t *testing.T) {
+	for _, tc := range []struct{ name, yaml, says string }{
+		{"sets flags", "log: debug\nserve:\n  jobs: 0\n", "--jobs"},
+		{"may not hold unknown keys", "serve:\n  job: 3\n", `"job"`},
+		{"may not hold unknown sections", "server:\n  jobs: 3\n", `"server"`},
+		{"must be YAML", "serve: [", "configuration file"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "dictum.yaml")
+			if err := os.WriteFile(file, []byte(tc.yaml), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			code, _, stderr := run(t, "--config", file, "serve", "--data", t.TempDir())
+			if code == 0 || !strings.Contains(stderr, tc.says) {
+				t.Errorf("got exit code %d and %q, want a failure that says %s", code, stderr, tc.says)
+			}
+		})
 	}
 }
