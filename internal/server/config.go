@@ -72,6 +72,15 @@ func (c *Config) complete() error {
 	return nil
 }
 
+// domains are the host names below which clients may put a bucket's name, as SDKs do by default.
+func (c *Config) domains() []string {
+	names := []string{"localhost"}
+	if u, err := url.Parse(c.PublicURL); err == nil && u.Hostname() != "" {
+		names = append(names, u.Hostname())
+	}
+	return names
+}
+
 // loopback tells whether an address host:port is reachable from this machine only.
 func loopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
