@@ -43,7 +43,7 @@ func inServiceBucket(resource string) bool {
 		return false
 	}
 	bucket, _, _ = strings.Cut(bucket, "/")
-	return strings.HasPrefix(bucket, "aws-transcribe-") && strings.HasSuffix(bucket, "-prod")
+	return objects.IsServiceBucket(bucket)
 }
 
 // accountOf returns the account in an ARN; S3's have none.

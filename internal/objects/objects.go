@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -62,7 +63,17 @@ func (e *PartError) Unwrap() error { return e.Err }
 const ServiceAccount = "transcribe.amazonaws.com"
 
 // ServiceBucket returns the name of the bucket that holds service-managed output in a region.
-func ServiceBucket(region string) string { return "aws-transcribe-" + region + "-prod" }
+func ServiceBucket(region string) string { return servicePrefix + region + serviceSuffix }
+
+// IsServiceBucket tells the names of ServiceBucket, whatever the region.
+func IsServiceBucket(name string) bool {
+	return strings.HasPrefix(name, servicePrefix) && strings.HasSuffix(name, serviceSuffix)
+}
+
+const (
+	servicePrefix = "aws-transcribe-"
+	serviceSuffix = "-prod"
+)
 
 // Bucket is a named container of objects. Names are global.
 type Bucket struct {

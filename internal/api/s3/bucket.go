@@ -55,7 +55,7 @@ func (s *Service) createBucket(w http.ResponseWriter, r *request) error {
 	if !validBucketName(r.bucket) {
 		return errInvalidBucketName.With("BucketName", r.bucket)
 	}
-	if reserved(r.bucket) {
+	if objects.IsServiceBucket(r.bucket) {
 		return objects.ErrBucketExists
 	}
 	var body struct {
@@ -141,11 +141,6 @@ func validBucketName(name string) bool {
 		}
 	}
 	return true
-}
-
-// reserved tells the names of service-managed output's buckets.
-func reserved(name string) bool {
-	return strings.HasPrefix(name, "aws-transcribe-") && strings.HasSuffix(name, "-prod")
 }
 
 func (s *Service) headBucket(w http.ResponseWriter, r *request) error {
