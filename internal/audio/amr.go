@@ -85,7 +85,7 @@ func (d *amrDecoder) decode(dst []float32) (int, error) {
 		part := dst[n:min(len(dst), n+count)]
 		if d.frames[d.frame] {
 			got, err := d.decoder.decode(part)
-			if err == io.EOF && n > 0 {
+			if errors.Is(err, io.EOF) && n > 0 {
 				break
 			}
 			if err != nil {

@@ -90,7 +90,7 @@ func (s *Stream) ReadSamples(dst []float32) (int, error) {
 			return 0, io.EOF
 		}
 		frames, err := s.in.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			s.out.finish()
 			continue
 		}
@@ -154,11 +154,12 @@ func (s *ChannelStream) ReadChannels(dst [][]float32) (int, error) {
 			return 0, io.EOF
 		}
 		frames, err := s.in.next()
-		if err != nil && err != io.EOF {
+		ended := errors.Is(err, io.EOF)
+		if err != nil && !ended {
 			return 0, err
 		}
 		for i, out := range s.out {
-			if err == io.EOF {
+			if ended {
 				out.finish()
 				continue
 			}

@@ -235,7 +235,7 @@ func (d *ffmpegDecoder) decode(dst []float32) (int, error) {
 	if cerr := d.ctx.Err(); cerr != nil {
 		return 0, fmt.Errorf("read from ffmpeg: %w", cerr)
 	}
-	if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return 0, fmt.Errorf("read from ffmpeg: %w: %w: %s", ErrInvalid, err, d.child.messages())
 	}
 	n := got / 4

@@ -61,7 +61,7 @@ func (d *flacDecoder) decode(dst []float32) (int, error) {
 	n := 0
 	for n < len(dst) {
 		if d.frame == nil || d.at == len(d.frame.Subframes[0].Samples) {
-			if err := d.nextFrame(); err == io.EOF && n > 0 {
+			if err := d.nextFrame(); errors.Is(err, io.EOF) && n > 0 {
 				return n, nil
 			} else if err != nil {
 				return 0, err
@@ -83,7 +83,7 @@ func (d *flacDecoder) decode(dst []float32) (int, error) {
 // nextFrame decodes the next frame. A file cut in the middle of one ends before it.
 func (d *flacDecoder) nextFrame() error {
 	f, err := d.stream.ParseNext()
-	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		if d.in.err != nil {
 			return fmt.Errorf("read FLAC: %w", d.in.err)
 		}

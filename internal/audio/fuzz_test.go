@@ -37,7 +37,7 @@ func fuzzOpen(t *testing.T, media []byte) {
 		}
 		total += n
 		if err != nil {
-			if err != io.EOF && !errors.Is(err, audio.ErrInvalid) {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, audio.ErrInvalid) {
 				t.Fatalf("error of no kind: %v", err)
 			}
 			return

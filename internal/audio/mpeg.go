@@ -24,9 +24,8 @@ type mp3Decoder struct {
 
 	frames int64 // decoded so far
 	good   bool  // one of them could be decoded
-	ready  []float32
-	at     int
-	buf    [mp3.MaxSamples]float32
+	ahead
+	buf [mp3.MaxSamples]float32
 }
 
 // mp3Tag is what a Xing or Info frame, and LAME's extension of it, tell.
@@ -53,7 +52,7 @@ func openMP3(ctx context.Context, in *contextReader, opts Options) (decoder, err
 	d := &mp3Decoder{in: in, r: r}
 	frame, h, err := d.nextFrame()
 	if err != nil {
-		return nil, in.invalid("find an MP3 frame", noEOF(err))
+		return nil, in.invalid("find an MP3 frame", err)
 	}
 	if h.Layer != 3 {
 		return openFFmpeg(MP3, "mp3")(ctx, in, opts)
@@ -154,23 +153,7 @@ func isTag(b []byte) bool {
 	return bytes.HasPrefix(b, []byte("TAG")) || bytes.HasPrefix(b, []byte("APE")) || bytes.HasPrefix(b, []byte("ID3"))
 }
 
-func (d *mp3Decoder) decode(dst []float32) (int, error) {
-	n := 0
-	for n < len(dst) {
-		if d.at == len(d.ready) {
-			if err := d.decodeFrame(); err == io.EOF && n > 0 {
-				break
-			} else if err != nil {
-				return 0, err
-			}
-			continue
-		}
-		count := copy(dst[n:], d.ready[d.at:])
-		d.at += count
-		n += count
-	}
-	return n, nil
-}
+func (d *mp3Decoder) decode(dst []float32) (int, error) { return d.ahead.read(dst, d.decodeFrame) }
 
 // decodeFrame puts the audio of the next frame into d.ready. A frame that cannot be decoded
 // sounds as silence, so that times stay right.

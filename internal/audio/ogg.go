@@ -161,10 +161,10 @@ func openOgg(ctx context.Context, in *contextReader, opts Options) (decoder, err
 	for {
 		page, err := pages.next()
 		if err != nil {
-			return nil, in.invalid("read Ogg", noEOF(err))
+			return nil, in.invalid("read Ogg", err)
 		}
 		if page.flags&oggFirst == 0 {
-			return nil, fmt.Errorf("Ogg without an audio stream: %w", ErrUnsupported)
+			return nil, fmt.Errorf("no audio stream in Ogg: %w", ErrUnsupported)
 		}
 		switch {
 		case bytes.HasPrefix(page.body, []byte("OpusHead")):

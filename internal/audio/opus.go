@@ -32,11 +32,10 @@ type opusDecoder struct {
 	decoded int64 // samples of a channel decoded since the start of the link, dropped ones too
 	origin  int64 // granule position of the first sample decoded
 	placed  bool  // origin is known
-	ready   []float32
-	at      int // samples of ready handed out
-	buf     [2 * maxOpusFrames]float32
-	good    bool // some packet could be decoded
-	ended   bool
+	ahead
+	buf   [2 * maxOpusFrames]float32
+	good  bool // some packet could be decoded
+	ended bool
 }
 
 func newOpusDecoder(in *contextReader, pages *oggReader, serial uint32, head opusHead) (decoder, error) {
@@ -84,24 +83,7 @@ func (d *opusDecoder) begin(serial uint32, head opusHead) error {
 func (d *opusDecoder) info() Info   { return d.facts }
 func (d *opusDecoder) close() error { return nil }
 
-func (d *opusDecoder) decode(dst []float32) (int, error) {
-	n := 0
-	for n < len(dst) {
-		if d.at == len(d.ready) {
-			d.ready, d.at = d.ready[:0], 0
-			if err := d.nextPage(); err == io.EOF && n > 0 {
-				break
-			} else if err != nil {
-				return 0, err
-			}
-			continue
-		}
-		count := copy(dst[n:], d.ready[d.at:])
-		d.at += count
-		n += count
-	}
-	return n, nil
-}
+func (d *opusDecoder) decode(dst []float32) (int, error) { return d.ahead.read(dst, d.nextPage) }
 
 // nextPage decodes the packets of the next page into d.ready.
 func (d *opusDecoder) nextPage() error {
@@ -141,7 +123,7 @@ func (d *opusDecoder) nextLink(page oggPage) error {
 		return d.in.invalid("parse Opus header", err)
 	}
 	if head.channels != d.facts.Channels || head.family != 0 {
-		return fmt.Errorf("Ogg changes to %d channels: %w", head.channels, ErrInvalid)
+		return fmt.Errorf("change to %d channels within Ogg: %w", head.channels, ErrInvalid)
 	}
 	return d.begin(page.serial, head)
 }

@@ -72,7 +72,7 @@ func openSource(ctx context.Context, src io.ReadSeeker, opts Options) (s *source
 		return nil, fmt.Errorf("%s with %d channels: %w", s.info.Format, c, ErrInvalid)
 	}
 	s.block = make([]float32, max(1, blockSamples/s.info.Channels)*s.info.Channels)
-	if err := s.fill(); err == io.EOF {
+	if err := s.fill(); errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s holds no audio: %w", s.info.Format, ErrInvalid)
 	} else if err != nil {
 		return nil, err
@@ -148,7 +148,8 @@ func (r *contextReader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := r.src.Read(p)
-	if err != nil && err != io.EOF {
+	if err != nil && err != io.EOF { //nolint:errorlint // the end is io.EOF itself (io.Reader); wrapped, it is a failure
+		err = noEOF(err)
 		r.err = err
 	}
 	return n, err
@@ -171,12 +172,47 @@ func (r *contextReader) bufferedAt(offset int64) (*bufio.Reader, error) {
 }
 
 // invalid words a decoding error: that of the storage or the context where there was one,
-// else ErrInvalid.
+// else ErrInvalid. It is never io.EOF.
 func (r *contextReader) invalid(doing string, err error) error {
 	if r.err != nil {
 		return fmt.Errorf("%s: %w", doing, r.err)
 	}
-	return fmt.Errorf("%s: %w: %w", doing, ErrInvalid, err)
+	return fmt.Errorf("%s: %w: %w", doing, ErrInvalid, noEOF(err))
+}
+
+// noEOF words the end of the input where there should be more as an error of its own, so that
+// nobody takes it for the end of the audio.
+func noEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// ahead is what a decoder has decoded and not yet handed out.
+type ahead struct {
+	ready []float32
+	at    int // samples of ready handed out
+}
+
+// read fills dst from ready, and where that is used up from what more puts there.
+func (a *ahead) read(dst []float32, more func() error) (int, error) {
+	n := 0
+	for n < len(dst) {
+		if a.at == len(a.ready) {
+			a.ready, a.at = a.ready[:0], 0
+			if err := more(); errors.Is(err, io.EOF) && n > 0 {
+				break
+			} else if err != nil {
+				return 0, err
+			}
+			continue
+		}
+		count := copy(dst[n:], a.ready[a.at:])
+		a.at += count
+		n += count
+	}
+	return n, nil
 }
 
 // seconds is a length in samples as time, without overflow for hostile counts.

@@ -234,6 +234,9 @@ func (d *wavDecoder) decode(dst []float32) (int, error) {
 		d.raw = make([]byte, want)
 	}
 	got, err := io.ReadFull(d.r, d.raw[:want])
+	if d.in.err != nil { // the storage's, which may look like the end of a cut file
+		return 0, fmt.Errorf("read WAV samples: %w", d.in.err)
+	}
 	if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return 0, fmt.Errorf("read WAV samples: %w", err)
 	}
@@ -248,13 +251,4 @@ func (d *wavDecoder) decode(dst []float32) (int, error) {
 	}
 	d.kind.convert(dst[:n], d.raw)
 	return n, nil
-}
-
-// noEOF words the end of a file inside a header as an error of its own, so that nobody takes
-// it for the end of the audio.
-func noEOF(err error) error {
-	if err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }

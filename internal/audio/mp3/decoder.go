@@ -31,7 +31,6 @@ var (
 // nothing after the first frame: 44.1 kHz stereo measured about 4 times as fast as hajimehoshi/go-mp3.
 type Decoder struct {
 	main     []byte // reservoir and this frame's main data, then padding for the bit reader
-	kept     int    // bytes of main that are reservoir
 	granules [2][2]granule
 	scale    [2][2]scaleFactors
 	spectrum [2][granuleSize]float32
