@@ -96,12 +96,12 @@ func TestTranscribeGoesOnAfterAFileThatFails(t *testing.T) {
 	if !strings.Contains(stderr, "broken.flac") || !strings.Contains(stderr, "1 of 2 files failed") {
 		t.Errorf("got errors %q, want them to name the broken file and the count", stderr)
 	}
-	line := stderr[strings.Index(stderr, "{"):]
+	_, line, _ := strings.Cut(stderr, "{")
 	var stats struct {
 		Audio float64 `json:"audio_seconds"`
 		Wall  float64 `json:"wall_seconds"`
 	}
-	if err := json.NewDecoder(strings.NewReader(line)).Decode(&stats); err != nil || stats.Audio <= 0 || stats.Wall <= 0 {
+	if err := json.NewDecoder(strings.NewReader("{"+line)).Decode(&stats); err != nil || stats.Audio <= 0 || stats.Wall <= 0 {
 		t.Errorf("got stats %+v (%v), want times above zero", stats, err)
 	}
 }

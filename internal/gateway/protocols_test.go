@@ -90,18 +90,23 @@ func TestGoSDK(t *testing.T) {
 				req.Header[name] = values
 			}
 		}
-		res, err := http.DefaultClient.Do(req)
-		if err != nil || res.StatusCode != 200 {
-			t.Fatalf("presigned PUT: %v %v", res, err)
+		stored, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stored.Body.Close()
+		if stored.StatusCode != http.StatusOK {
+			t.Fatalf("presigned PUT: %s", stored.Status)
 		}
 		get, err := presigner.PresignGetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String("b"), Key: aws.String("p")})
 		if err != nil {
 			t.Fatal(err)
 		}
-		res, err = http.Get(get.URL)
+		res, err := http.Get(get.URL)
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer res.Body.Close()
 		if got, _ := io.ReadAll(res.Body); string(got) != "presigned" {
 			t.Errorf("presigned GET: %d %s", res.StatusCode, got)
 		}
@@ -116,7 +121,8 @@ func TestGoSDK(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if body, _ := io.ReadAll(res.Body); res.StatusCode != 200 {
+		defer res.Body.Close()
+		if body, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusOK {
 			t.Errorf("%d %s", res.StatusCode, body)
 		}
 	})

@@ -100,13 +100,15 @@ func TestOddFraming(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			defer res.Body.Close()
 			body, _ := io.ReadAll(res.Body)
 			if res.StatusCode != tt.status {
 				t.Errorf("got %d %s, want %d", res.StatusCode, body, tt.status)
 			}
 			// With our side closed the server answers what it still takes for requests, then closes too.
 			_ = conn.(*net.TCPConn).CloseWrite()
-			if _, err := http.ReadResponse(r, nil); err == nil {
+			if again, err := http.ReadResponse(r, nil); err == nil {
+				again.Body.Close()
 				t.Error("one request was answered twice")
 			}
 		})
@@ -127,6 +129,7 @@ func TestHandlersThatFail(t *testing.T) {
 	t.Run("an error after half an answer breaks the connection", func(t *testing.T) {
 		res, err := http.DefaultClient.Do(b.request(t, call{service: "s3", method: "OPTIONS"}))
 		if err == nil {
+			defer res.Body.Close()
 			_, err = io.ReadAll(res.Body)
 		}
 		if err == nil {
@@ -263,7 +266,7 @@ func BenchmarkHTTP(bm *testing.B) {
 		}
 		_, _ = io.Copy(io.Discard, res.Body)
 		_ = res.Body.Close()
-		if res.StatusCode != 200 {
+		if res.StatusCode != http.StatusOK {
 			bm.Fatal(res.Status)
 		}
 	}

@@ -39,11 +39,11 @@ func (s *site) origin() string {
 }
 
 // openSite listens at address. With a nil config it is plain HTTP, which only loopback may be.
-func openSite(name, address string, config *tls.Config, log *slog.Logger) (*site, error) {
+func openSite(ctx context.Context, name, address string, config *tls.Config, log *slog.Logger) (*site, error) {
 	if config == nil && !loopback(address) {
 		return nil, fmt.Errorf("%s at %s: beyond loopback Dictum speaks TLS only: run `dictum tls init`, or give --tls-cert and --tls-key", name, address)
 	}
-	listener, err := net.Listen("tcp", address)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -88,7 +88,7 @@ func (c *Config) tlsConfig() (*tls.Config, error) {
 type sites struct{ api, console, ops *site }
 
 // openSites listens everywhere or nowhere.
-func openSites(c *Config, log *slog.Logger) (*sites, error) {
+func openSites(ctx context.Context, c *Config, log *slog.Logger) (*sites, error) {
 	config, err := c.tlsConfig()
 	if err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func openSites(c *Config, log *slog.Logger) (*sites, error) {
 		{&s.console, "console", c.Console, config},
 		{&s.ops, "ops", c.Ops, opsConfig},
 	} {
-		*open.to, err = openSite(open.name, open.address, open.config, log)
+		*open.to, err = openSite(ctx, open.name, open.address, open.config, log)
 		if err != nil {
 			s.close()
 			return nil, err

@@ -105,7 +105,7 @@ func build(ctx context.Context, config *Config, data *dataDir, parts Parts, log 
 		return nil, err
 	}
 	// Nothing is started before the listeners are there: a port in use should stop the start early.
-	if s.sites, err = openSites(config, log); err != nil {
+	if s.sites, err = openSites(ctx, config, log); err != nil {
 		return nil, err
 	}
 	s.engine = process.Start(process.Config{Command: parts.EngineCommand, Preload: config.Preload, Logger: log})

@@ -243,8 +243,11 @@ func checksumOf(algorithm, value string) (c checksums) {
 // value returns the one checksum that is set.
 func (c checksums) value() (algorithm, value string) {
 	for _, one := range [][2]string{
-		{"CRC32", c.ChecksumCRC32}, {"CRC32C", c.ChecksumCRC32C}, {"CRC64NVME", c.ChecksumCRC64NVME},
-		{"SHA1", c.ChecksumSHA1}, {"SHA256", c.ChecksumSHA256},
+		{"CRC32", c.ChecksumCRC32},
+		{"CRC32C", c.ChecksumCRC32C},
+		{"CRC64NVME", c.ChecksumCRC64NVME},
+		{"SHA1", c.ChecksumSHA1},
+		{"SHA256", c.ChecksumSHA256},
 	} {
 		if one[1] != "" {
 			return one[0], one[1]

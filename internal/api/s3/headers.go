@@ -49,8 +49,12 @@ func (r *request) metadata() (objects.Metadata, error) {
 func describe(h http.Header, o objects.Object) {
 	m := o.Metadata
 	for _, pair := range [][2]string{
-		{"Content-Type", m.ContentType}, {"Cache-Control", m.CacheControl}, {"Content-Disposition", m.ContentDisposition},
-		{"Content-Encoding", m.ContentEncoding}, {"Content-Language", m.ContentLanguage}, {"Expires", m.Expires},
+		{"Content-Type", m.ContentType},
+		{"Cache-Control", m.CacheControl},
+		{"Content-Disposition", m.ContentDisposition},
+		{"Content-Encoding", m.ContentEncoding},
+		{"Content-Language", m.ContentLanguage},
+		{"Expires", m.Expires},
 	} {
 		if pair[1] != "" {
 			h.Set(pair[0], pair[1])

@@ -143,8 +143,15 @@ func put(t testing.TB, c *sdk.Client, key, body string) {
 	}
 }
 
-// raw sends a signed request that no SDK would make, and returns status and body.
-func (r rig) raw(t testing.TB, method, target, body string, headers ...string) (*http.Response, string) {
+// answer is what came back for a request.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// raw sends a signed request that no SDK would make.
+func (r rig) raw(t testing.TB, method, target, body string, headers ...string) answer {
 	t.Helper()
 	// Presigning signs the target as it is, so its path is not normalised on the way.
 	signed, err := sigv4.Presign(method, r.url+target, people[alice], "us-east-1", "s3", time.Minute, time.Now())
@@ -167,11 +174,11 @@ func (r rig) raw(t testing.TB, method, target, body string, headers ...string) (
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
+	content, err := io.ReadAll(response.Body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return response, string(answer)
+	return answer{response.StatusCode, response.Header, string(content)}
 }
 
 func TestBuckets(t *testing.T) {
@@ -423,8 +430,8 @@ func TestAnyKey(t *testing.T) {
 		{"/lab/" + strings.Repeat("k", 1025), "KeyTooLongError"},
 		{"/lab/%ff%fe", "InvalidURI"},
 	} {
-		if _, answer := r.raw(t, "PUT", bad.target, "x"); !strings.Contains(answer, "<Code>"+bad.want+"</Code>") {
-			t.Errorf("%.20s: %s", bad.target, answer)
+		if a := r.raw(t, "PUT", bad.target, "x"); !strings.Contains(a.body, "<Code>"+bad.want+"</Code>") {
+			t.Errorf("%.20s: %s", bad.target, a.body)
 		}
 	}
 }
@@ -467,16 +474,16 @@ func TestRangesAndConditions(t *testing.T) {
 		{"if-unmodified-since before", "k", "If-Unmodified-Since", earlier, 412, "PreconditionFailed"},
 	} {
 		t.Run(x.rule, func(t *testing.T) {
-			response, body := r.raw(t, "GET", "/lab/"+x.key, "", x.header, x.value)
-			if response.StatusCode != x.status || (x.status < 300 && body != x.body) || (x.status >= 400 && !strings.Contains(body, x.body)) {
-				t.Errorf("got %d %q", response.StatusCode, body)
+			a := r.raw(t, "GET", "/lab/"+x.key, "", x.header, x.value)
+			if a.status != x.status || (x.status < 300 && a.body != x.body) || (x.status >= 400 && !strings.Contains(a.body, x.body)) {
+				t.Errorf("got %d %q", a.status, a.body)
 			}
 		})
 	}
 	t.Run("response overrides", func(t *testing.T) {
-		response, _ := r.raw(t, "GET", "/lab/k?response-content-type=text%2Fvtt&response-content-disposition=attachment", "")
-		if response.Header.Get("Content-Type") != "text/vtt" || response.Header.Get("Content-Disposition") != "attachment" {
-			t.Errorf("got %v", response.Header)
+		a := r.raw(t, "GET", "/lab/k?response-content-type=text%2Fvtt&response-content-disposition=attachment", "")
+		if a.header.Get("Content-Type") != "text/vtt" || a.header.Get("Content-Disposition") != "attachment" {
+			t.Errorf("got %v", a.header)
 		}
 	})
 	t.Run("writing under a condition", func(t *testing.T) {
@@ -614,8 +621,8 @@ func TestListing(t *testing.T) {
 		"/lab/a?tagging":                           "<TagSet>",
 		"/lab?list-type=2&start-after=%00&prefix=": "<KeyCount>6",
 	} {
-		if _, answer := r.raw(t, "GET", target, ""); !strings.Contains(answer, want) {
-			t.Errorf("%s: %s; want %s", target, answer, want)
+		if a := r.raw(t, "GET", target, ""); !strings.Contains(a.body, want) {
+			t.Errorf("%s: %s; want %s", target, a.body, want)
 		}
 	}
 }
@@ -647,15 +654,15 @@ func TestDeleteObjects(t *testing.T) {
 		t.Errorf("1,001 keys: %v", err)
 	}
 	body := "<Delete><Object><Key>c</Key></Object></Delete>"
-	if _, answer := r.raw(t, "POST", "/lab?delete", body); !strings.Contains(answer, "InvalidRequest") {
-		t.Errorf("no checksum: %s", answer)
+	if a := r.raw(t, "POST", "/lab?delete", body); !strings.Contains(a.body, "InvalidRequest") {
+		t.Errorf("no checksum: %s", a.body)
 	}
 	sum := md5.Sum([]byte(body)) //nolint:gosec // Content-MD5
-	if response, answer := r.raw(t, "POST", "/lab?delete", body, "Content-MD5", base64.StdEncoding.EncodeToString(sum[:])); response.StatusCode != 200 {
-		t.Errorf("Content-MD5: %s", answer)
+	if a := r.raw(t, "POST", "/lab?delete", body, "Content-MD5", base64.StdEncoding.EncodeToString(sum[:])); a.status != 200 {
+		t.Errorf("Content-MD5: %s", a.body)
 	}
-	if _, answer := r.raw(t, "POST", "/lab?delete", "<Delete>", "Content-MD5", "x"); !strings.Contains(answer, "InvalidDigest") {
-		t.Errorf("bad Content-MD5: %s", answer)
+	if a := r.raw(t, "POST", "/lab?delete", "<Delete>", "Content-MD5", "x"); !strings.Contains(a.body, "InvalidDigest") {
+		t.Errorf("bad Content-MD5: %s", a.body)
 	}
 }
 
@@ -723,8 +730,8 @@ func TestMultipart(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		if _, body := r.raw(t, "GET", "/lab/copied", ""); body != "ffthe" {
-			t.Errorf("got %q", body)
+		if a := r.raw(t, "GET", "/lab/copied", ""); a.body != "ffthe" {
+			t.Errorf("got %q", a.body)
 		}
 	})
 	t.Run("what is not right is refused", func(t *testing.T) {
@@ -738,8 +745,8 @@ func TestMultipart(t *testing.T) {
 			"PUT /lab/k?uploadId=x":                  "InvalidArgument",
 		} {
 			method, path, _ := strings.Cut(target, " ")
-			if _, answer := r.raw(t, method, path, ""); !strings.Contains(answer, want) {
-				t.Errorf("%s: %s; want %s", target, answer, want)
+			if a := r.raw(t, method, path, ""); !strings.Contains(a.body, want) {
+				t.Errorf("%s: %s; want %s", target, a.body, want)
 			}
 		}
 	})
@@ -762,18 +769,18 @@ func TestRefusals(t *testing.T) {
 		if x.header != "" { // As a presigned request must: in the signed query.
 			target += "?" + url.QueryEscape(x.header) + "=" + url.QueryEscape(x.value)
 		}
-		response, answer := r.raw(t, x.method, target, "")
-		if !strings.Contains(answer, "<Code>"+x.want+"</Code>") || response.StatusCode < 400 {
-			t.Errorf("%s %s %s: %d %s", x.method, x.target, x.header, response.StatusCode, answer)
+		a := r.raw(t, x.method, target, "")
+		if !strings.Contains(a.body, "<Code>"+x.want+"</Code>") || a.status < 400 {
+			t.Errorf("%s %s %s: %d %s", x.method, x.target, x.header, a.status, a.body)
 		}
 	}
 	t.Run("the error document", func(t *testing.T) {
-		response, answer := r.raw(t, "GET", "/lab/a%3Cb", "")
-		id := response.Header.Get("X-Amz-Request-Id")
+		a := r.raw(t, "GET", "/lab/a%3Cb", "")
+		id := a.header.Get("X-Amz-Request-Id")
 		want := `<?xml version="1.0" encoding="UTF-8"?>` + "\n" + `<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message><Key>a&lt;b</Key><RequestId>` +
-			id + `</RequestId><HostId>` + response.Header.Get("X-Amz-Id-2") + `</HostId></Error>`
-		if answer != want || id == "" || response.Header.Get("Content-Type") != "application/xml" {
-			t.Errorf("got  %s\nwant %s", answer, want)
+			id + `</RequestId><HostId>` + a.header.Get("X-Amz-Id-2") + `</HostId></Error>`
+		if a.body != want || id == "" || a.header.Get("Content-Type") != "application/xml" {
+			t.Errorf("got  %s\nwant %s", a.body, want)
 		}
 	})
 }

@@ -26,7 +26,7 @@ var later = []string{
 // callerIdentity is the content of GetCallerIdentityResult.
 type callerIdentity struct {
 	Arn     string
-	UserId  string //nolint:revive // the element's name
+	UserId  string
 	Account string
 }
 

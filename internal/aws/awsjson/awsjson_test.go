@@ -70,10 +70,12 @@ func TestEchoJSON(t *testing.T) {
 	tests := []struct{ name, in, out string }{
 		{"empty body", ``, `{}`},
 		{"empty structure", `{}`, `{}`},
-		{"every shape", `{"String":"","Enum":"e","Integer":-1,"Long":9007199254740993,"Float":0.5,"Double":1e-9,"Boolean":false,"Time":1599750586.471,` +
-			`"Blob":"aGk=","List":[{"Uri":"s3://b/k?a&b<c>"},{}],"Map":{"b":{"Uri":"y"},"a":{"Tags":{"k":"v"}}},"Nested":{"Tags":{}},"renamedMember":"r"}`,
+		{
+			"every shape", `{"String":"","Enum":"e","Integer":-1,"Long":9007199254740993,"Float":0.5,"Double":1e-9,"Boolean":false,"Time":1599750586.471,` +
+				`"Blob":"aGk=","List":[{"Uri":"s3://b/k?a&b<c>"},{}],"Map":{"b":{"Uri":"y"},"a":{"Tags":{"k":"v"}}},"Nested":{"Tags":{}},"renamedMember":"r"}`,
 			`{"String":"","Enum":"e","Integer":-1,"Long":9007199254740993,"Float":0.5,"Double":1e-09,"Boolean":false,"Time":1599750586.471,` +
-				`"Blob":"aGk=","List":[{"Uri":"s3://b/k?a&b<c>"},{}],"Map":{"a":{"Tags":{"k":"v"}},"b":{"Uri":"y"}},"Nested":{"Tags":{}},"renamedMember":"r"}`},
+				`"Blob":"aGk=","List":[{"Uri":"s3://b/k?a&b<c>"},{}],"Map":{"a":{"Tags":{"k":"v"}},"b":{"Uri":"y"}},"Nested":{"Tags":{}},"renamedMember":"r"}`,
+		},
 		{"null is absent", `{"String":null,"List":null,"Nested":null,"Time":null,"Map":{"a":null}}`, `{"Map":{}}`},
 		{"unknown members are ignored", `{"Other":{"a":[1,2,{"b":null}]},"Enum":"e"}`, `{"Enum":"e"}`},
 		{"names are case-sensitive", `{"enum":"e","Renamed":"x","Hidden":"h"}`, `{}`},

@@ -137,7 +137,7 @@ func (s *Service) encode(action, requestID string, result any) ([]byte, error) {
 			return nil, fmt.Errorf("encode %s answer: %w", action, err)
 		}
 	}
-	metadata := struct{ RequestId string }{requestID} //nolint:revive // the element's name
+	metadata := struct{ RequestId string }{requestID}
 	if err := e.EncodeElement(metadata, xml.StartElement{Name: xml.Name{Local: "ResponseMetadata"}}); err != nil {
 		return nil, fmt.Errorf("encode %s answer: %w", action, err)
 	}

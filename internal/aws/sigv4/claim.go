@@ -327,10 +327,11 @@ func parsePresigned(r *http.Request, q query) (*Claim, error) {
 	if c.SignedHeaders, err = parseSignedHeaders(params["X-Amz-SignedHeaders"]); err != nil {
 		return nil, malformedQuery(err.Error())
 	}
-	tokens := 0
-	if c.Token, tokens = q.get("X-Amz-Security-Token"); tokens > 1 {
+	token, count := q.get("X-Amz-Security-Token")
+	if count > 1 {
 		return nil, malformedQuery("Query-string authentication parameter X-Amz-Security-Token occurs more than once")
 	}
+	c.Token = token
 	if values := r.Header["X-Amz-Security-Token"]; c.Token == "" && len(values) == 1 {
 		c.Token = values[0]
 	}

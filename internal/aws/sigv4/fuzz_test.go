@@ -20,7 +20,7 @@ func FuzzParseHeader(f *testing.F) {
 	f.Add("AWS4-HMAC-SHA256 Credential=////,SignedHeaders=;,Signature=", "")
 	f.Add("AWS4-HMAC-SHA256 a=b,,,=", "Fri, 24 May 2013 00:00:00 GMT")
 	f.Fuzz(func(t *testing.T, header, date string) {
-		r := &http.Request{Method: "GET", RequestURI: "/", Host: "h", Header: http.Header{"Authorization": {header}, "X-Amz-Date": {date}}}
+		r := &http.Request{Method: http.MethodGet, RequestURI: "/", Host: "h", Header: http.Header{"Authorization": {header}, "X-Amz-Date": {date}}}
 		checkClaim(t, r)
 	})
 }
@@ -31,7 +31,7 @@ func FuzzParseQuery(f *testing.F) {
 	f.Add("AWSAccessKeyId=A&Signature=x%3D&Expires=2000000000&x-amz-security-token=t")
 	f.Add("%&==&a=%4&X-Amz-Signature")
 	f.Fuzz(func(t *testing.T, query string) {
-		checkClaim(t, &http.Request{Method: "GET", RequestURI: "/b/k?" + query, Host: "h", Header: http.Header{}})
+		checkClaim(t, &http.Request{Method: http.MethodGet, RequestURI: "/b/k?" + query, Host: "h", Header: http.Header{}})
 	})
 }
 
@@ -66,7 +66,7 @@ func FuzzPath(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r := &http.Request{Method: "GET", Host: "h", RequestURI: strings.TrimPrefix(link, "http://h"), Header: http.Header{}}
+		r := &http.Request{Method: http.MethodGet, Host: "h", RequestURI: strings.TrimPrefix(link, "http://h"), Header: http.Header{}}
 		if _, err := verify(r, exampleVerifier(), sigv4.RulesFor("s3")); err != nil {
 			t.Fatalf("%q: %v", key, err)
 		}

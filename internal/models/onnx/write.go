@@ -135,7 +135,7 @@ func (n node) encode(place int) ([]byte, error) {
 
 func (a Attribute) encode() ([]byte, error) {
 	m := appendString(nil, attrName, a.Name)
-	kind := uint64(0)
+	var kind uint64
 	switch v := a.Value.(type) {
 	case float32:
 		kind = typeFloat

@@ -112,7 +112,7 @@ func pour(ctx context.Context, to io.Writer, body io.Reader) error {
 		if _, err := to.Write(buffer[:n]); err != nil {
 			return err
 		}
-		if err == io.EOF { //nolint:errorlint // io.Reader returns io.EOF itself
+		if err == io.EOF {
 			return nil
 		}
 		if err != nil {

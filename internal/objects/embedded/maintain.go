@@ -71,7 +71,7 @@ func (s *Store) collectShard(ctx context.Context, shard string) (removed int, er
 			}
 		}
 		if readErr != nil || len(names) == 0 {
-			return removed, nil //nolint:nilerr // the end of the folder; what is left waits for the next start
+			return removed, nil // The end of the folder; what is left waits for the next start
 		}
 	}
 }
