@@ -12,7 +12,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -27,8 +26,8 @@ import (
 	"github.com/dictum/dictum/internal/gateway"
 	"github.com/dictum/dictum/internal/iam"
 	"github.com/dictum/dictum/internal/kms"
-	"github.com/dictum/dictum/internal/store"
 	"github.com/dictum/dictum/internal/store/identity"
+	"github.com/dictum/dictum/internal/store/storetest"
 )
 
 // bench is a gateway with three small services over real identities: what the tests talk to.
@@ -165,12 +164,7 @@ func newBench(t testing.TB) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "db"), root.Derive("store/v1", store.KeySize))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	identities, err := identity.Open(t.Context(), db, root)
+	identities, err := identity.Open(t.Context(), storetest.Open(t), root)
 	if err != nil {
 		t.Fatal(err)
 	}

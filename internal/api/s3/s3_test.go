@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -29,11 +28,10 @@ import (
 	"github.com/dictum/dictum/internal/aws/sigv4"
 	"github.com/dictum/dictum/internal/gateway"
 	"github.com/dictum/dictum/internal/iam"
-	"github.com/dictum/dictum/internal/kms"
 	"github.com/dictum/dictum/internal/objects"
 	"github.com/dictum/dictum/internal/objects/embedded"
-	"github.com/dictum/dictum/internal/store"
-	index "github.com/dictum/dictum/internal/store/objects"
+	"github.com/dictum/dictum/internal/objects/objectstest"
+	"github.com/dictum/dictum/internal/store/storetest"
 )
 
 // keys are the credentials of the tests: two accounts and Dictum's own session in the first one.
@@ -70,25 +68,7 @@ type rig struct {
 
 func start(t testing.TB, secure bool) rig {
 	t.Helper()
-	dir := t.TempDir()
-	root, err := kms.OpenRoot(filepath.Join(dir, "root.key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, err := store.Open(context.Background(), filepath.Join(dir, "dictum.db"), root.Derive("store", store.KeySize))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	x, err := index.Open(context.Background(), db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	content, err := embedded.Open(embedded.Config{Dir: filepath.Join(dir, "objects"), Index: x, Keys: root})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { content.Close() })
+	content := objectstest.Open(t, storetest.Open(t))
 	quiet := slog.New(slog.DiscardHandler)
 	g, err := gateway.New(gateway.Config{
 		Services: []gateway.Service{s3.New(s3.Config{Store: content})}, Credentials: people,

@@ -2,7 +2,6 @@ package transcribe_test
 
 import (
 	"context"
-	"crypto/sha512"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -10,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -21,12 +19,10 @@ import (
 	"github.com/dictum/dictum/internal/aws/sigv4"
 	"github.com/dictum/dictum/internal/gateway"
 	"github.com/dictum/dictum/internal/iam"
-	"github.com/dictum/dictum/internal/kms"
 	"github.com/dictum/dictum/internal/objects"
-	"github.com/dictum/dictum/internal/objects/embedded"
-	"github.com/dictum/dictum/internal/store"
+	"github.com/dictum/dictum/internal/objects/objectstest"
 	"github.com/dictum/dictum/internal/store/jobs"
-	sqlobjects "github.com/dictum/dictum/internal/store/objects"
+	"github.com/dictum/dictum/internal/store/storetest"
 	"github.com/dictum/dictum/internal/transcribe/job"
 	"github.com/dictum/dictum/internal/transcribe/model"
 )
@@ -68,18 +64,12 @@ type server struct {
 
 func newServer(t *testing.T, quotas job.Quotas) *server {
 	t.Helper()
-	key := sha512.Sum512([]byte("test"))
-	dir := t.TempDir()
-	db, err := store.Open(t.Context(), filepath.Join(dir, "dictum.db"), key[:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
+	db := storetest.Open(t)
 	s, err := jobs.Open(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := newObjects(t, db, dir)
+	files := objectstest.Open(t, db)
 	for name, region := range map[string]string{"media": "us-east-1", "results": "us-east-1"} {
 		if err := files.CreateBucket(t.Context(), objects.Bucket{Name: name, AccountID: account, Region: region}); err != nil {
 			t.Fatal(err)
@@ -164,25 +154,6 @@ func (s *server) end(t *testing.T, change func(*job.Job) error) {
 	if err := s.store.Commit(context.Background(), c, change); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// newObjects is the embedded object store over the same database.
-func newObjects(t *testing.T, db *store.DB, dir string) *embedded.Store {
-	t.Helper()
-	index, err := sqlobjects.Open(t.Context(), db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := kms.NewRoot(make([]byte, kms.RootKeySize))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := embedded.Open(embedded.Config{Dir: filepath.Join(dir, "objects"), Index: index, Keys: root})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
 }
 
 // links signs with a credential that nobody checks here; the gateway's tests follow such links.

@@ -22,6 +22,7 @@ import (
 	"github.com/dictum/dictum/internal/objects/sealed"
 	"github.com/dictum/dictum/internal/store"
 	index "github.com/dictum/dictum/internal/store/objects"
+	"github.com/dictum/dictum/internal/store/storetest"
 )
 
 // rig is a store in a folder, with all that it stands on.
@@ -591,22 +592,16 @@ func TestListUploads(t *testing.T) {
 }
 
 func TestStaleUploadsExpire(t *testing.T) {
-	dir := t.TempDir()
-	root, err := kms.OpenRoot(filepath.Join(dir, "root.key"))
+	root, err := kms.NewRoot(make([]byte, kms.RootKeySize))
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := store.Open(t.Context(), filepath.Join(dir, "dictum.db"), root.Derive("store", store.KeySize))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	x, err := index.Open(t.Context(), db)
+	x, err := index.Open(t.Context(), storetest.Open(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
-	config := embedded.Config{Dir: filepath.Join(dir, "objects"), Index: x, Keys: root, Now: func() time.Time { return now }}
+	config := embedded.Config{Dir: t.TempDir(), Index: x, Keys: root, Now: func() time.Time { return now }}
 	s, err := embedded.Open(config)
 	if err != nil {
 		t.Fatal(err)

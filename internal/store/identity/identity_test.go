@@ -11,6 +11,7 @@ import (
 	"github.com/dictum/dictum/internal/kms"
 	"github.com/dictum/dictum/internal/store"
 	"github.com/dictum/dictum/internal/store/identity"
+	"github.com/dictum/dictum/internal/store/storetest"
 )
 
 func openDB(t *testing.T, path string, key byte) (*store.DB, *kms.Root) {
@@ -20,11 +21,7 @@ func openDB(t *testing.T, path string, key byte) (*store.DB, *kms.Root) {
 		t.Fatal(err)
 	}
 	// The database's own key stays the same, so that the seal of secrets can be tested alone.
-	db, err := store.Open(t.Context(), path, bytes.Repeat([]byte{9}, store.KeySize))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return db, root
+	return storetest.OpenAt(t, path), root
 }
 
 func TestBootstrapSurvivesARestart(t *testing.T) {
@@ -43,7 +40,6 @@ func TestBootstrapSurvivesARestart(t *testing.T) {
 	}
 
 	db, root = openDB(t, path, 1)
-	defer db.Close()
 	if s, err = identity.Open(t.Context(), db, root); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +71,6 @@ func TestBootstrapSurvivesARestart(t *testing.T) {
 
 func TestAccountsAreSeparate(t *testing.T) {
 	db, root := openDB(t, filepath.Join(t.TempDir(), "db"), 1)
-	defer db.Close()
 	s, err := identity.Open(t.Context(), db, root)
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package jobs_test
 
 import (
 	"context"
-	"crypto/sha512"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -10,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/dictum/dictum/internal/store"
 	"github.com/dictum/dictum/internal/store/jobs"
+	"github.com/dictum/dictum/internal/store/storetest"
 	"github.com/dictum/dictum/internal/transcribe/job"
 	"github.com/dictum/dictum/internal/transcribe/model"
 )
@@ -30,13 +29,7 @@ func open(t *testing.T) *jobs.Jobs {
 
 func reopen(t *testing.T, path string) *jobs.Jobs {
 	t.Helper()
-	key := sha512.Sum512([]byte("test"))
-	db, err := store.Open(t.Context(), path, key[:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	s, err := jobs.Open(t.Context(), db)
+	s, err := jobs.Open(t.Context(), storetest.OpenAt(t, path))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -441,13 +434,7 @@ func TestExpired(t *testing.T) {
 
 // BenchmarkClaim claims and releases with a backlog of AWS's whole queue in ten accounts.
 func BenchmarkClaim(b *testing.B) {
-	key := sha512.Sum512([]byte("test"))
-	db, err := store.Open(b.Context(), filepath.Join(b.TempDir(), "dictum.db"), key[:])
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer db.Close()
-	s, err := jobs.Open(b.Context(), db)
+	s, err := jobs.Open(b.Context(), storetest.Open(b))
 	if err != nil {
 		b.Fatal(err)
 	}

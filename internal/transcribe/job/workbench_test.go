@@ -3,24 +3,22 @@ package job_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha512"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/dictum/dictum/internal/kms"
 	"github.com/dictum/dictum/internal/objects"
 	"github.com/dictum/dictum/internal/objects/embedded"
+	"github.com/dictum/dictum/internal/objects/objectstest"
 	"github.com/dictum/dictum/internal/speech"
 	"github.com/dictum/dictum/internal/store"
 	"github.com/dictum/dictum/internal/store/jobs"
-	sqlobjects "github.com/dictum/dictum/internal/store/objects"
+	"github.com/dictum/dictum/internal/store/storetest"
 	"github.com/dictum/dictum/internal/transcribe/job"
 	"github.com/dictum/dictum/internal/transcribe/model"
 )
@@ -52,20 +50,7 @@ type storage struct {
 
 func newStorage(t *testing.T, db *store.DB) *storage {
 	t.Helper()
-	index, err := sqlobjects.Open(t.Context(), db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := kms.NewRoot(make([]byte, kms.RootKeySize))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := embedded.Open(embedded.Config{Dir: filepath.Join(t.TempDir(), "objects"), Index: index, Keys: root})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	out := &storage{Store: s, puts: map[string]int{}}
+	out := &storage{Store: objectstest.Open(t, db), puts: map[string]int{}}
 	out.bucket(t, "media", scope.AccountID, scope.Region)
 	out.bucket(t, "results", scope.AccountID, scope.Region)
 	out.bucket(t, "foreign", "444455556666", scope.Region)
@@ -264,12 +249,7 @@ func (watching) Depth(job.Depth)                   {}
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	key := sha512.Sum512([]byte("test"))
-	db, err := store.Open(t.Context(), filepath.Join(t.TempDir(), "dictum.db"), key[:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
+	db := storetest.Open(t)
 	s, err := jobs.Open(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
