@@ -251,6 +251,9 @@ func readAt(in *contextReader, offset int64, n int) ([]byte, error) {
 	}
 	b := make([]byte, n)
 	n, err := io.ReadFull(in, b)
+	if in.err != nil { // the storage's, which may look like the end of a short file
+		return nil, in.err
+	}
 	if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, err
 	}

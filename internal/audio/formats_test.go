@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"strings"
@@ -349,7 +350,7 @@ func (f *failing) Read(p []byte) (int, error) {
 
 func TestErrorsOfTheStorageAreNotErrorsOfTheMedia(t *testing.T) {
 	wav := wav16(16000, 1, voice(16000, 160000, 0))
-	broken := errors.New("the disk is gone")
+	gone := errors.New("the disk is gone")
 	for _, ext := range []string{"wav", "flac", "mp3", "ogg", "m4a"} {
 		t.Run(ext, func(t *testing.T) {
 			args := map[string][]string{"ogg": {"-c:a", "libopus", "-b:a", "256k"}}[ext]
@@ -358,13 +359,20 @@ func TestErrorsOfTheStorageAreNotErrorsOfTheMedia(t *testing.T) {
 				if after > len(media)/2 && ext != "wav" {
 					continue
 				}
-				s, err := audio.Open(context.Background(), &failing{bytes.NewReader(media), after, broken}, audio.Options{})
-				if err == nil {
-					_, err = readAll(s)
-					s.Close()
-				}
-				if !errors.Is(err, broken) || errors.Is(err, audio.ErrInvalid) {
-					t.Errorf("after %d of %d bytes: error = %v, want the storage's alone", after, len(media), err)
+				for _, x := range []struct{ cause, want error }{
+					{gone, gone},
+					// A connection that was cut is not a file that was.
+					{io.ErrUnexpectedEOF, io.ErrUnexpectedEOF},
+					{fmt.Errorf("read from the bucket: %w", io.EOF), io.ErrUnexpectedEOF},
+				} {
+					s, err := audio.Open(context.Background(), &failing{bytes.NewReader(media), after, x.cause}, audio.Options{})
+					if err == nil {
+						_, err = readAll(s)
+						s.Close()
+					}
+					if !errors.Is(err, x.want) || errors.Is(err, audio.ErrInvalid) {
+						t.Errorf("%v after %d of %d bytes: error = %v, want the storage's alone", x.cause, after, len(media), err)
+					}
 				}
 			}
 		})
