@@ -101,7 +101,7 @@ func TestTranscribeGoesOnAfterAFileThatFails(t *testing.T) {
 		Audio float64 `json:"audio_seconds"`
 		Wall  float64 `json:"wall_seconds"`
 	}
-	if err := json.NewDecoder(strings.NewReader("{"+line)).Decode(&stats); err != nil || stats.Audio <= 0 || stats.Wall <= 0 {
+	if err := json.NewDecoder(strings.NewReader("{" + line)).Decode(&stats); err != nil || stats.Audio <= 0 || stats.Wall <= 0 {
 		t.Errorf("got stats %+v (%v), want times above zero", stats, err)
 	}
 }
