@@ -27,7 +27,7 @@ bench: setup ## Measure speed, accuracy and the API beside faster-whisper, in on
 	@bench/run.sh
 
 lint: ## Check formatting and run the linters, pinned in tools/go.mod.
-	@$(LINT) gofumpt -l . | tee /dev/stderr | (! grep -q .)
+	@$(LINT) gofumpt -l . | (! grep .)
 	@$(LINT) golangci-lint run ./...
 
 clean: ## Remove what was built here; models and data folders stay.
