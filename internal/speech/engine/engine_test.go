@@ -237,6 +237,29 @@ func TestSameAudioSameTranscript(t *testing.T) {
 	})
 }
 
+// An urgent window that ended while others were held back for it left them waiting for
+// ever.
+func TestWorkHeldBackForUrgentWorkGoesOn(t *testing.T) {
+	e := loaded(t)
+	samples := sample(t, "beckett.wav")
+	for i := range 6 {
+		var wait sync.WaitGroup
+		for k, priority := range []speech.Priority{speech.PriorityLive, speech.PriorityBatch, speech.PriorityInteractive} {
+			wait.Go(func() {
+				settings := english
+				settings.Priority = priority
+				if k > 0 {
+					time.Sleep(time.Duration(i) * 40 * time.Millisecond) // into the urgent one's decoding
+				}
+				if _, err := e.Recognize(t.Context(), &memory{samples[:(3-k)*rate]}, settings, nil); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wait.Wait()
+	}
+}
+
 // slow gives few samples at a time, and the end by itself.
 type slow struct{ memory }
 

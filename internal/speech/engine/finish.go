@@ -37,7 +37,7 @@ func (t *task) timed() (result, error) {
 		} else {
 			item.Start = duration(t.window.Source(p.Start, false))
 			item.End = duration(t.window.Source(p.End, true))
-			item.Confidence = confidence(row.LogProbs()[p.First : p.Last+1])
+			item.Confidence = confidence(t.job.language, row.LogProbs()[p.First:p.Last+1])
 		}
 		r.items = append(r.items, item)
 	}

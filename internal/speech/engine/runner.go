@@ -39,15 +39,18 @@ func (e *Engine) run(m *models) {
 	e.stats.loaded.Store(true)
 	r := runner{engine: e, models: m}
 	for {
-		if len(r.tasks) == 0 {
-			select {
-			case <-e.stopped:
-				return
-			case <-e.queue.ready:
-			}
-		}
+		// With nothing under way all that waits is let in: then the queue is empty, and
+		// what comes next announces itself.
 		r.admit()
-		r.step()
+		if len(r.tasks) > 0 {
+			r.step()
+			continue
+		}
+		select {
+		case <-e.stopped:
+			return
+		case <-e.queue.ready:
+		}
 	}
 }
 
@@ -112,9 +115,6 @@ func (r *runner) decode(t *task) error {
 
 // step decodes one token of each row and sees to those that ended.
 func (r *runner) step() {
-	if len(r.tasks) == 0 {
-		return
-	}
 	e := r.engine
 	begin := time.Now()
 	err := r.models.batch.Step(e.ctx)
