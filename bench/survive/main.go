@@ -29,6 +29,9 @@ const (
 	callers = 8
 	// patience is how long all jobs together may take after the last kill.
 	patience = 30 * time.Minute
+	// mostTorn is how often in a row the list of results may fail: the Go client now and then closes a
+	// connection in the middle of an answer, which must not be taken for a lost job.
+	mostTorn = 10
 )
 
 type result struct {
@@ -182,6 +185,7 @@ func (r *run) killWhileStarting(ctx context.Context, kills int) error {
 // await looks until no job is under way.
 func (r *run) await(ctx context.Context) error {
 	deadline := time.Now().Add(patience)
+	torn := 0 // answers in a row that the client did not read to their end
 	for {
 		out, err := r.clients.Transcribe.ListTranscriptionJobs(ctx, &transcribe.ListTranscriptionJobsInput{
 			Status: types.TranscriptionJobStatusInProgress, MaxResults: aws.Int32(1),
@@ -190,8 +194,13 @@ func (r *run) await(ctx context.Context) error {
 			return fmt.Errorf("list jobs: %w", err)
 		}
 		if err := r.look(ctx); err != nil {
-			return err
+			if torn++; torn > mostTorn {
+				return err
+			}
+			fmt.Fprintf(os.Stderr, "survive: look again: %v\n", err)
+			continue
 		}
+		torn = 0
 		if len(out.TranscriptionJobSummaries) == 0 {
 			return nil
 		}

@@ -77,6 +77,8 @@ func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (w *response) WriteHeader(status int) {
 	if !w.wrote && status >= 200 {
 		w.wrote, w.status = true, status
+		// A deadline of the connection's last answer would cut one that has no body.
+		_ = w.control.SetWriteDeadline(time.Now().Add(stepTime))
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
