@@ -206,7 +206,7 @@ func (j *job) readAll(audio speech.SampleReader, candidates []string) (summary, 
 	if err != nil {
 		return summary{}, err
 	}
-	defer stream.Close() //nolint:errcheck // unmapping memory that we mapped does not fail
+	defer stream.Close()
 
 	var s summary
 	var windows []vad.Window

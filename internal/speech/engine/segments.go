@@ -16,6 +16,8 @@ const (
 	// pause, and longerSegment that from which a comma or a pause within one does.
 	longSegment   = 10 * time.Second
 	longerSegment = 20 * time.Second
+	// openers are the marks that open a sentence, a quotation or a bracket.
+	openers = "¿¡([{«“„‘「『（《"
 )
 
 // segmenter cuts items into utterances, as they come.
@@ -31,7 +33,7 @@ func (s *segmenter) add(items []speech.Item) {
 	for _, item := range items {
 		if item.Kind == speech.Punctuation {
 			// What opens a sentence belongs to the next word.
-			if len(s.open.Items) > 0 && strings.Contains("¿¡([{«“„‘「『（《", item.Text) && s.ends(0) {
+			if len(s.open.Items) > 0 && strings.Contains(openers, item.Text) && s.ends(0) {
 				s.close()
 			}
 			s.open.Items = append(s.open.Items, item)

@@ -281,12 +281,12 @@ func (e *Encoding) Attention(ctx context.Context, queries []float32) (weights []
 	if err != nil {
 		return nil, 0, fmt.Errorf("align words: %w", err)
 	}
-	defer q.Close() //nolint:errcheck // unmapping memory that we mapped does not fail
+	defer q.Close()
 	out, err := inference.NewTensor[float32](1, int64(heads), int64(steps), int64(e.positions))
 	if err != nil {
 		return nil, 0, fmt.Errorf("align words: %w", err)
 	}
-	defer out.Close() //nolint:errcheck // as above
+	defer out.Close()
 	inputs := make([]inference.Value, len(m.align.Inputs()))
 	for i, port := range m.align.Inputs() {
 		switch port.Name {

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net/http"
 
 	"github.com/dictum/dictum/internal/speech"
 )
@@ -26,6 +27,13 @@ const (
 	pathStats      = "/stats"
 	settingsHeader = "Dictum-Settings"
 )
+
+// protocols is what parent and child speak: HTTP/2, and nobody else listens.
+func protocols() *http.Protocols {
+	var p http.Protocols
+	p.SetUnencryptedHTTP2(true)
+	return &p
+}
 
 // event is one line of the child's answer to pathRecognize: any number with Progress, then
 // exactly one with Transcript or Error.

@@ -3,14 +3,13 @@ package process
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"sync"
-
-	"golang.org/x/net/http2"
 
 	"github.com/dictum/dictum/internal/speech"
 	"github.com/dictum/dictum/internal/speech/engine"
@@ -59,8 +58,42 @@ func Serve(ctx context.Context, conn net.Conn, backend Backend) {
 			slog.Debug("write engine stats", "err", err)
 		}
 	})
-	(&http2.Server{MaxConcurrentStreams: 1024}).ServeConn(conn, &http2.ServeConnOpts{Context: ctx, Handler: mux})
+	ended := make(chan struct{})
+	server := &http.Server{
+		Handler:     mux,
+		Protocols:   protocols(),
+		HTTP2:       &http.HTTP2Config{MaxConcurrentStreams: 1024},
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			if state == http.StateClosed {
+				close(ended)
+			}
+		},
+	}
+	if err := server.Serve(&single{Conn: conn, ended: ended}); !errors.Is(err, net.ErrClosed) {
+		slog.Error("serve the parent", "err", err)
+	}
 }
+
+// single is a listener that accepts one connection, the one it has, until that one ended.
+type single struct {
+	net.Conn
+	ended    <-chan struct{}
+	accepted bool
+}
+
+// Accept implements net.Listener for one goroutine.
+func (s *single) Accept() (net.Conn, error) {
+	if !s.accepted {
+		s.accepted = true
+		return s.Conn, nil
+	}
+	<-s.ended
+	return nil, net.ErrClosed
+}
+
+// Addr implements net.Listener.
+func (s *single) Addr() net.Addr { return s.LocalAddr() }
 
 func serveRecognize(w http.ResponseWriter, r *http.Request, backend Backend) {
 	var settings speech.Settings

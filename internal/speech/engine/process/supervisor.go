@@ -17,7 +17,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/net/http2"
 	"golang.org/x/sys/unix"
 
 	"github.com/dictum/dictum/internal/speech"
@@ -56,7 +55,7 @@ type Supervisor struct {
 	done   chan struct{}
 
 	mu       sync.Mutex // guards the fields below
-	conn     *http2.ClientConn
+	conn     *http.ClientConn
 	pid      int
 	changed  chan struct{} // closed and replaced whenever conn changes
 	restarts int
@@ -130,7 +129,9 @@ func (s *Supervisor) runChild(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	cmd := exec.Command(s.cfg.Command[0], s.cfg.Command[1:]...)
+	cmd := exec.CommandContext(ctx, s.cfg.Command[0], s.cfg.Command[1:]...)
+	cmd.Cancel = conn.Close // the child leaves when its parent hangs up
+	cmd.WaitDelay = stopGrace
 	cmd.Stderr = os.Stderr
 	cmd.ExtraFiles = []*os.File{theirs} // becomes SocketFD
 	// A group of its own keeps a terminal's Ctrl-C from the child: jobs under way get their grace period.
@@ -144,25 +145,26 @@ func (s *Supervisor) runChild(ctx context.Context) error {
 	if err := unix.Setpriority(unix.PRIO_PGRP, cmd.Process.Pid, niceness); err != nil {
 		s.cfg.Logger.Warn("lower the engine process's priority", "err", err)
 	}
-	client, err := (&http2.Transport{AllowHTTP: true, DisableCompression: true}).NewClientConn(conn)
+	transport := &http.Transport{
+		Protocols:          protocols(),
+		DisableCompression: true,
+		DialContext:        func(context.Context, string, string) (net.Conn, error) { return conn, nil },
+	}
+	client, err := transport.NewClientConn(ctx, "http", "engine:80")
 	if err != nil {
 		_ = cmd.Process.Kill()
 		return errors.Join(fmt.Errorf("connect to engine process: %w", err), cmd.Wait())
 	}
+	defer client.Close()
 	s.setConn(client, cmd.Process.Pid)
 	defer s.setConn(nil, 0)
 	if s.cfg.Preload {
 		go s.preload(ctx, client)
 	}
-	stop := context.AfterFunc(ctx, func() {
-		conn.Close() // the child leaves when its parent hangs up
-		time.AfterFunc(stopGrace, func() { _ = cmd.Process.Kill() })
-	})
-	defer stop()
 	return cmd.Wait()
 }
 
-func (s *Supervisor) preload(ctx context.Context, client *http2.ClientConn) {
+func (s *Supervisor) preload(ctx context.Context, client *http.ClientConn) {
 	resp, err := roundTrip(ctx, client, http.MethodPost, pathPreload, nil, nil)
 	if err != nil {
 		s.cfg.Logger.Error("preload models", "err", err)
@@ -171,7 +173,7 @@ func (s *Supervisor) preload(ctx context.Context, client *http2.ClientConn) {
 	resp.Body.Close()
 }
 
-func (s *Supervisor) setConn(client *http2.ClientConn, pid int) {
+func (s *Supervisor) setConn(client *http.ClientConn, pid int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.conn, s.pid = client, pid
@@ -180,12 +182,12 @@ func (s *Supervisor) setConn(client *http2.ClientConn, pid int) {
 }
 
 // client waits until a child is there.
-func (s *Supervisor) client(ctx context.Context) (*http2.ClientConn, error) {
+func (s *Supervisor) client(ctx context.Context) (*http.ClientConn, error) {
 	for {
 		s.mu.Lock()
 		conn, changed := s.conn, s.changed
 		s.mu.Unlock()
-		if conn != nil && conn.CanTakeNewRequest() {
+		if conn != nil && conn.Available() > 0 {
 			return conn, nil
 		}
 		select {
@@ -234,7 +236,7 @@ func (s *Supervisor) Recognize(ctx context.Context, audio speech.SampleReader, s
 }
 
 // receive sends the request and follows the child's events to the last.
-func receive(ctx context.Context, client *http2.ClientConn, settings string, body io.Reader, progress func(speech.Progress)) (speech.Transcript, error) {
+func receive(ctx context.Context, client *http.ClientConn, settings string, body io.Reader, progress func(speech.Progress)) (speech.Transcript, error) {
 	none := speech.Transcript{}
 	resp, err := roundTrip(ctx, client, http.MethodPost, pathRecognize, http.Header{settingsHeader: {settings}}, body)
 	if err != nil {
@@ -287,7 +289,7 @@ func (s *Supervisor) Stats(ctx context.Context) (engine.Stats, error) {
 	return stats, nil
 }
 
-func roundTrip(ctx context.Context, client *http2.ClientConn, method, path string, header http.Header, body io.Reader) (*http.Response, error) {
+func roundTrip(ctx context.Context, client *http.ClientConn, method, path string, header http.Header, body io.Reader) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://engine"+path, body)
 	if err != nil {
 		return nil, err
