@@ -68,10 +68,10 @@ func (w *weights) encoderLayer(g *onnx.Graph, x, prefix string) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	qkv := split(g, channelMultiply(g, y, p+"/linear_0", in, inBias), p+"/qkv", -1, 3)
+	qkv := split(g, wideMultiply(g, y, p+"/linear_0", in, inBias), p+"/qkv", -1, 3)
 	y = g.MicrosoftOp("MultiHeadAttention", qkv, attr("num_heads", w.spec.Heads))
-	x = g.Op("Add", []string{x, channelMultiply(g, y, p+"/linear_1", out, outBias)})
-	return w.feedForward(g, x, prefix+"/ffn", channelMultiply)
+	x = g.Op("Add", []string{x, wideMultiply(g, y, p+"/linear_1", out, outBias)})
+	return w.feedForward(g, x, prefix+"/ffn", wideMultiply)
 }
 
 // crossCaches adds what the decoder attends to: keys and values of every decoder layer,
@@ -91,7 +91,7 @@ func (w *weights) crossCaches(g *onnx.Graph, x string) error {
 		}
 		all.data, bias = append(all.data, m.data...), append(bias, b...)
 	}
-	kv := channelMultiply(g, x, "decoder/cross", all, bias)
+	kv := wideMultiply(g, x, "decoder/cross", all, bias)
 	most := g.Op("ReduceMax", []string{g.Op("Abs", []string{kv})}, attr("axes", []int{1}), attr("keepdims", 1))
 	most = g.Op("Max", []string{most, g.Floats("smallest", []float32{1e-6})})
 	scale := g.Op("Mul", []string{most, g.Floats("1/127", []float32{1.0 / 127})})

@@ -44,7 +44,7 @@ import (
 
 // Version is raised whenever the same weights convert to other files. Libraries convert
 // again what an older version wrote.
-const Version = 1
+const Version = 2
 
 // ErrUnsupported is wrapped by errors about weights that are intact but of another make.
 var ErrUnsupported = errors.New("model is not supported")
