@@ -25,7 +25,7 @@ class Report:
         return [f"{s['title']}: {r['cells'][0]}" for s in self.sections for r in s["rows"] if r["met"] is False]
 
     def save(self, path: pathlib.Path, **facts) -> None:
-        path.write_text(json.dumps({**facts, "sections": self.sections}, indent=1), encoding="utf-8")
+        path.write_text(json.dumps({**facts, "sections": self.sections}, indent=1, default=lambda number: number.item()), encoding="utf-8")
 
 
 def _line(cells) -> str:
