@@ -3,10 +3,10 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/dictum/dictum/internal/certs"
+	"github.com/dictum/dictum/internal/server"
 )
 
 // TLSCmd makes certificates for installations that have none.
@@ -23,7 +23,7 @@ type TLSInitCmd struct {
 
 // Run implements the command.
 func (c *TLSInitCmd) Run(s *streams) error {
-	files, err := certs.Init(tlsDir(c.Data), c.Host, c.Replace, time.Now())
+	files, err := certs.Init(server.TLSDir(c.Data), c.Host, c.Replace, time.Now())
 	if errors.Is(err, certs.ErrExists) {
 		return fmt.Errorf("%w; --replace makes new ones", err)
 	}
@@ -34,6 +34,3 @@ func (c *TLSInitCmd) Run(s *streams) error {
 		files.Authority, files.Certificate, files.Key)
 	return err
 }
-
-// tlsDir is where serve looks for certificates made by dictum tls init.
-func tlsDir(data string) string { return filepath.Join(data, "tls") }

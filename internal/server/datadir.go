@@ -44,6 +44,9 @@ func openDataDir(path string) (*dataDir, error) {
 
 func (d *dataDir) close() { d.lock.Close() }
 
+// TLSDir is where a data folder has the certificates of dictum tls init.
+func TLSDir(data string) string { return filepath.Join(data, "tls") }
+
 // Addresses are the origins at which a running server listens; it leaves them in its data
 // folder for dictum env.
 type Addresses struct {

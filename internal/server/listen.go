@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -78,7 +77,7 @@ func (c *Config) tlsConfig() (*tls.Config, error) {
 	if c.TLSCert != "" {
 		return certs.ServerConfig(c.TLSCert, c.TLSKey)
 	}
-	if files := certs.In(filepath.Join(c.Data, "tls")); files.Exist() {
+	if files := certs.In(TLSDir(c.Data)); files.Exist() {
 		return certs.ServerConfig(files.Certificate, files.Key)
 	}
 	return nil, nil

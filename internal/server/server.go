@@ -36,8 +36,6 @@ type Parts struct {
 	EngineCommand []string
 	// Ready is called once requests are answered.
 	Ready func(Addresses)
-	// Logger is optional.
-	Logger *slog.Logger
 }
 
 // owner names this process as a holder of jobs. One process at a time has a data folder, so the
@@ -49,7 +47,7 @@ func Run(ctx context.Context, config Config, parts Parts) (err error) {
 	if err := config.complete(); err != nil {
 		return err
 	}
-	log := orDefault(parts.Logger)
+	log := slog.Default()
 	data, err := openDataDir(config.Data)
 	if err != nil {
 		return err
@@ -203,7 +201,7 @@ func (s *server) origin() string {
 
 func (s *server) addresses() Addresses {
 	a := Addresses{API: s.origin(), Console: s.sites.console.origin(), Ops: s.sites.ops.origin(), Region: s.config.Region}
-	if files := certs.In(filepath.Join(s.data.path, "tls")); s.config.TLSCert == "" && files.Exist() {
+	if files := certs.In(TLSDir(s.data.path)); s.config.TLSCert == "" && files.Exist() {
 		a.Authority = files.Authority
 	}
 	return a
