@@ -1,32 +1,42 @@
 // Package gateway is the one door of the API listener: it finds the service a request is
-// for, authenticates, authorises, audits and hands it to the service's handler, and it
-// alone writes errors. Start at Service and Call.
+// for, authenticates, authorises, hands it to the service's handler and has it on record before the
+// answer goes out, and it alone writes errors. Start at Service and Call.
 package gateway
 
 import (
+	"context"
 	"net/http"
-	"time"
 
+	"github.com/dictum/dictum/internal/audit"
 	"github.com/dictum/dictum/internal/iam"
 )
 
 // Call is one verified request on its way through the gateway.
 type Call struct {
+	// Caller is who asks: its Principal, Region, Time, RequestID and more. Region is the one in
+	// the signature's scope.
+	iam.Caller
 	// Service is the signing name: "s3", "transcribe", "sts".
 	Service string
-	// Action is the operation: "PutObject", "StartTranscriptionJob".
+	// Action is the API operation: "ListObjectsV2", "StartTranscriptionJob".
 	Action string
 	// Resource is the ARN acted on, or "*".
 	Resource string
-	// Region is the one in the signature's scope.
-	Region    string
-	Principal iam.Principal
-	RequestID string
 	// Origin is the scheme and authority the client called ("http://127.0.0.1:7600"), or the
 	// configured public URL. URIs we hand out begin with it.
 	Origin string
-	// Time is when the request arrived.
-	Time time.Time
+	// Authorizer is who decided about the route, for permissions that show only while it is carried out.
+	Authorizer iam.Authorizer
+	// Response is what the audit shows of the answer (responseElements), set by a handler before it writes;
+	// nil shows none. It must hold no secrets and no content.
+	Response any
+	// Resources are further ones that the audit shows.
+	Resources []audit.Resource
+}
+
+// Authorize asks whether the caller has a further permission.
+func (c *Call) Authorize(ctx context.Context, a iam.Access) error {
+	return c.Authorizer.Authorize(ctx, c.Caller, a)
 }
 
 // Handler carries out a call. It writes the answer, or returns an error before having written anything.
@@ -34,9 +44,16 @@ type Handler func(w http.ResponseWriter, r *http.Request, c *Call) error
 
 // Route is what a service makes of a request before it is authorised.
 type Route struct {
-	Action   string
-	Resource string
-	Handler  Handler
+	// Action is the API operation; the audit shows it. IAM's actions are in Access.
+	Action string
+	// Access are the permissions that the request needs, all of them; the first names the resource acted on. With
+	// none, every verified caller may.
+	Access []iam.Access
+	// ReadOnly operations change nothing; Data marks an act on the content of a resource.
+	ReadOnly, Data bool
+	// Request is what the audit shows of the parameters (requestParameters): no secrets, no content.
+	Request any
+	Handler Handler
 }
 
 // Service is one AWS API. The gateway gives it requests whose signature it verified for that
@@ -49,7 +66,7 @@ type Route struct {
 type Service interface {
 	// Name is the signing name.
 	Name() string
-	// Route names the action, its resource and its handler, or returns the AWS error for an
+	// Route names the action, the permissions it needs and its handler, or returns the AWS error for an
 	// unknown operation. It must not change anything.
 	Route(r *http.Request, c *Call) (Route, error)
 	// WriteError answers with err in the service's protocol.

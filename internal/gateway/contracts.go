@@ -1,12 +1,11 @@
 package gateway
 
 import (
-	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/dictum/dictum/internal/aws/awserr"
-	"github.com/dictum/dictum/internal/iam"
 )
 
 // Claimer is a Service that can tell its requests from others without their signature: by target
@@ -22,44 +21,15 @@ type Speaker interface {
 	Protocol() awserr.Protocol
 }
 
-// Authorizer decides whether a verified call may go on.
-type Authorizer interface {
-	// Authorize returns nil, or a failure of kind awserr.NotAuthorized. It must be safe for
-	// concurrent use and must not change anything.
-	Authorize(ctx context.Context, c *Call) error
-}
-
-// Auditor keeps a record of every call, refused ones too.
-type Auditor interface {
-	// Record stores one event. It is called once a request, after the outcome is known. An error is
-	// logged; the client has its answer by then.
-	Record(ctx context.Context, e Event) error
-}
-
-// Event is what happened to one request. It holds no secrets, no tokens and no content.
-type Event struct {
-	Time      time.Time
-	RequestID string
-	Service   string
-	// Action and Resource are empty when the request failed before they were known.
-	Action   string
-	Resource string
-	Region   string
-	// Principal is zero when the signature was not verified.
-	Principal iam.Principal
-	// ClaimedKeyID is the access key id that an unverified request named, if it named one.
-	ClaimedKeyID string
-	// SourceIP is the address of the TCP peer.
-	SourceIP  string
-	UserAgent string
-	Method    string
-	// Status is the HTTP status of the answer; ErrorCode and ErrorMessage are empty on success.
-	Status       int
-	ErrorCode    string
-	ErrorMessage string
-	Duration     time.Duration
-	// BytesIn and BytesOut are the sizes of the bodies as they travelled.
-	BytesIn, BytesOut int64
+// ReadOnly tells, by its name, an operation that changes nothing; CloudTrail counts making data keys
+// and temporary credentials among these.
+func ReadOnly(action string) bool {
+	for _, verb := range []string{"Get", "List", "Head", "Describe", "Lookup", "Simulate", "Generate", "Encrypt", "Decrypt", "ReEncrypt", "AssumeRole", "Decode"} {
+		if strings.HasPrefix(action, verb) {
+			return true
+		}
+	}
+	return false
 }
 
 // Observer counts requests, for metrics.

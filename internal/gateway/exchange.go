@@ -64,6 +64,9 @@ type response struct {
 	status  int
 	written int64
 	left    int // bytes until the deadline is set anew
+	// commit is asked before anything goes out; when it fails, nothing does.
+	commit func() error
+	failed error
 }
 
 func newResponse(w http.ResponseWriter) *response {
@@ -75,7 +78,15 @@ func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // WriteHeader implements http.ResponseWriter.
 func (w *response) WriteHeader(status int) {
+	if w.failed != nil {
+		return
+	}
 	if !w.wrote && status >= 200 {
+		if w.commit != nil {
+			if w.failed = w.commit(); w.failed != nil {
+				return
+			}
+		}
 		w.wrote, w.status = true, status
 		// A deadline of the connection's last answer would cut one that has no body.
 		_ = w.control.SetWriteDeadline(time.Now().Add(stepTime))
@@ -87,6 +98,9 @@ func (w *response) WriteHeader(status int) {
 func (w *response) Write(p []byte) (int, error) {
 	if !w.wrote {
 		w.WriteHeader(http.StatusOK)
+	}
+	if w.failed != nil {
+		return 0, w.failed
 	}
 	if w.left -= len(p); w.left < 0 {
 		// A recorder in tests has no deadlines; a real connection always does.

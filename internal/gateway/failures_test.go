@@ -201,7 +201,7 @@ func checkFailure(t *testing.T, b *bench, c call, status int, code, text string)
 		t.Errorf("Date is %q", a.header.Get("Date"))
 	}
 	e := b.events.last()
-	if e.ErrorCode != code || e.Status != status || e.RequestID != id || id == "" {
+	if e.ErrorCode != code || e.Caller.RequestID != id || id == "" {
 		t.Errorf("audit event %+v, request id %q", e, id)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dictum/dictum/internal/audit"
 	"github.com/dictum/dictum/internal/aws/awserr"
 	"github.com/dictum/dictum/internal/aws/sigv4"
 	"github.com/dictum/dictum/internal/iam"
@@ -31,10 +32,12 @@ type Config struct {
 	Services []Service
 	// Credentials finds the keys that sign; Authorizer decides; Auditor records. All are required.
 	Credentials iam.Credentials
-	Authorizer  Authorizer
-	Auditor     Auditor
+	Authorizer  iam.Authorizer
+	Auditor     audit.Recorder
 	// Observer may be nil.
 	Observer Observer
+	// SourceIP tells whose address a request came from; nil means the TCP peer's.
+	SourceIP func(*http.Request) string
 	// PublicURL is the scheme and authority for URIs we hand out; empty means what the client called.
 	PublicURL string
 	// Log gets internal failures; nil means slog.Default.
@@ -74,6 +77,9 @@ func New(config Config) (*Gateway, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
+	if config.SourceIP == nil {
+		config.SourceIP = peer
+	}
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
@@ -109,16 +115,24 @@ type exchange struct {
 	service Service
 	call    *Call
 	claim   *sigv4.Claim
+	route   Route
 	err     error
 	// action is the routed action, for metrics: a name from our own tables.
 	action string
 	body   *countingBody
+	// recorded tells that the request is in the audit.
+	recorded bool
 }
 
 // ServeHTTP implements http.Handler.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	now := g.config.Now()
-	x := &exchange{w: newResponse(w), r: r, call: &Call{Time: now}}
+	x := &exchange{w: newResponse(w), r: r, call: &Call{Authorizer: g.config.Authorizer}}
+	x.call.Caller = iam.Caller{
+		Time: now, SourceIP: g.config.SourceIP(r), UserAgent: clipTo(r.UserAgent(), 256), Referer: r.Referer(), Secure: r.TLS != nil,
+	}
+	// What goes out first waits for the record of it.
+	x.w.commit = func() error { return g.record(x, nil) }
 	x.service = g.claimant(r)
 	if x.service == nil {
 		x.service = g.fallback
@@ -181,9 +195,14 @@ func (g *Gateway) serve(x *exchange) error {
 	if err != nil {
 		return err
 	}
-	c.Action, c.Resource, x.action = route.Action, route.Resource, route.Action
-	if err := g.config.Authorizer.Authorize(x.r.Context(), c); err != nil {
-		return err
+	x.route, c.Action, x.action = route, route.Action, route.Action
+	if c.Resource = "*"; len(route.Access) > 0 {
+		c.Resource = route.Access[0].Resource
+	}
+	for _, a := range route.Access {
+		if err := c.Authorize(x.r.Context(), a); err != nil {
+			return err
+		}
 	}
 	return route.Handler(x.w, x.r, c)
 }
@@ -291,7 +310,7 @@ func (g *Gateway) origin(r *http.Request) string {
 	return "http://" + r.Host
 }
 
-// finish writes the error if there is one, and tells the auditor and the observer.
+// finish writes the error if there is one, has it on record, and tells the observer.
 func (g *Gateway) finish(x *exchange, took time.Duration, panicked any) {
 	if panicked != nil {
 		if panicked == http.ErrAbortHandler { //nolint:errorlint // the documented sentinel value of a panic
@@ -302,48 +321,90 @@ func (g *Gateway) finish(x *exchange, took time.Duration, panicked any) {
 				"request_id", x.call.RequestID, "panic", fmt.Sprint(panicked), "stack", string(debug.Stack()))
 		}
 	}
-	var shown *awserr.Error
+	if x.w.failed != nil {
+		x.err = x.w.failed
+	}
 	abort := false
 	if x.err != nil {
-		shown = awserr.For(protocolOf(x.service), x.err)
 		if awserr.IsInternal(x.err) && panicked == nil && x.r.Context().Err() == nil {
 			g.config.Log.Error("request failed", "service", x.call.Service, "action", x.call.Action,
 				"request_id", x.call.RequestID, "err", x.err)
 		}
 		if abort = x.w.wrote || panicked == http.ErrAbortHandler; !abort { //nolint:errorlint // as above
-			x.service.WriteError(x.w, x.r, x.call.RequestID, shown)
+			g.writeError(x)
 		}
+	} else if !x.w.wrote {
+		x.w.WriteHeader(http.StatusOK)
 	}
-	g.record(x, shown, took)
-	if abort {
+	if g.config.Observer != nil {
+		g.config.Observer.Observe(x.service.Name(), x.action, x.w.status, took)
+	}
+	if abort || x.w.failed != nil && x.w.wrote {
 		// Part of a good answer is out: only a broken connection tells the client that it is not whole.
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// record makes the audit event. It outlives the client's connection.
-func (g *Gateway) record(x *exchange, shown *awserr.Error, took time.Duration) {
-	c := x.call
-	e := Event{
-		Time: c.Time, RequestID: c.RequestID, Service: x.service.Name(), Action: c.Action, Resource: c.Resource,
-		Region: c.Region, Principal: c.Principal, SourceIP: sourceIP(x.r), UserAgent: clipTo(x.r.UserAgent(), 256),
-		Method: x.r.Method, Status: x.w.status, Duration: took, BytesOut: x.w.written,
+// writeError answers with the exchange's error, which is on record first.
+func (g *Gateway) writeError(x *exchange) {
+	shown := awserr.For(protocolOf(x.service), x.err)
+	if x.w.failed == nil {
+		if err := g.record(x, shown); err != nil {
+			shown = awserr.For(protocolOf(x.service), err)
+		}
 	}
-	if x.body != nil {
-		e.BytesIn = x.body.n
+	x.w.commit, x.w.failed = nil, nil
+	h := x.w.Header()
+	for _, name := range []string{"Content-Length", "Content-Type", "Etag", "Last-Modified"} {
+		h.Del(name) // of the answer that did not go out
+	}
+	x.service.WriteError(x.w, x.r, x.call.RequestID, shown)
+}
+
+// record has the request in the audit, once. It outlives the client's connection.
+func (g *Gateway) record(x *exchange, shown *awserr.Error) error {
+	if x.recorded {
+		return nil
+	}
+	x.recorded = true
+	if err := g.config.Auditor.Record(context.WithoutCancel(x.r.Context()), x.event(shown)); err != nil {
+		return fmt.Errorf("record request in the audit: %w", err)
+	}
+	return nil
+}
+
+// event describes the request for the audit.
+func (x *exchange) event(shown *awserr.Error) audit.Event {
+	c := x.call
+	e := audit.Event{
+		Caller: c.Caller, Source: x.service.Name() + ".amazonaws.com", Name: c.Action, ReadOnly: x.route.ReadOnly, Data: x.route.Data,
+		Request: x.route.Request, Resources: c.Resources, Additional: map[string]any{},
+	}
+	if len(x.route.Access) > 0 && strings.HasPrefix(c.Resource, "arn:") {
+		owner := x.route.Access[0].Owner
+		if owner == "" {
+			owner = c.Principal.AccountID
+		}
+		e.Resources = append([]audit.Resource{{ARN: c.Resource, AccountID: owner}}, e.Resources...)
 	}
 	if x.claim != nil && c.Principal.AccountID == "" {
 		e.ClaimedKeyID = clip(x.claim.AccessKeyID)
 	}
+	if x.claim != nil {
+		e.Additional["AuthenticationMethod"] = "AuthHeader"
+		if x.claim.Presigned {
+			e.Additional["AuthenticationMethod"] = "QueryString"
+		}
+	}
+	if x.body != nil {
+		e.Additional["bytesTransferredIn"] = x.body.n
+	}
 	if shown != nil {
 		e.ErrorCode, e.ErrorMessage = shown.Code, clipTo(shown.Message, 512)
+	} else {
+		e.Response = c.Response
 	}
-	if err := g.config.Auditor.Record(context.WithoutCancel(x.r.Context()), e); err != nil {
-		g.config.Log.Error("audit record lost", "request_id", c.RequestID, "err", err)
-	}
-	if g.config.Observer != nil {
-		g.config.Observer.Observe(x.service.Name(), x.action, x.w.status, took)
-	}
+	return e
 }
 
 func clipTo(s string, n int) string {
@@ -353,7 +414,8 @@ func clipTo(s string, n int) string {
 	return s
 }
 
-func sourceIP(r *http.Request) string {
+// peer is the address of the TCP peer.
+func peer(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr

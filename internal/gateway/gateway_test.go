@@ -21,6 +21,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/dictum/dictum/internal/api/sts"
+	"github.com/dictum/dictum/internal/audit"
 	"github.com/dictum/dictum/internal/aws/awserr"
 	"github.com/dictum/dictum/internal/aws/awsjson"
 	"github.com/dictum/dictum/internal/gateway"
@@ -46,17 +47,18 @@ type bench struct {
 // recorder is an Auditor that keeps what it is told.
 type recorder struct {
 	mu     sync.Mutex
-	events []gateway.Event
+	events []audit.Event
+	fail   error
 }
 
-func (r *recorder) Record(_ context.Context, e gateway.Event) error {
+func (r *recorder) Record(_ context.Context, e audit.Event) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.events = append(r.events, e)
-	return nil
+	return r.fail
 }
 
-func (r *recorder) last() gateway.Event {
+func (r *recorder) last() audit.Event {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.events[len(r.events)-1]
@@ -77,7 +79,8 @@ func (*memoryS3) Name() string { return "s3" }
 
 func (s *memoryS3) Route(r *http.Request, _ *gateway.Call) (gateway.Route, error) {
 	action := map[string]string{"GET": "GetObject", "HEAD": "HeadObject", "PUT": "PutObject", "POST": "CompleteMultipartUpload", "DELETE": "Panic", "OPTIONS": "Half"}[r.Method]
-	return gateway.Route{Action: action, Resource: "arn:aws:s3:::" + strings.TrimPrefix(r.URL.Path, "/"), Handler: s.handle}, nil
+	access := iam.Access{Action: "s3:" + action, Resource: "arn:aws:s3:::" + strings.TrimPrefix(r.URL.Path, "/")}
+	return gateway.Route{Action: action, Access: []iam.Access{access}, Handler: s.handle}, nil
 }
 
 func (s *memoryS3) handle(w http.ResponseWriter, r *http.Request, c *gateway.Call) error {
@@ -144,8 +147,8 @@ type jobOutput struct {
 func transcribe() gateway.Service {
 	return awsjson.NewService("transcribe", "Transcribe", awsjson.Operations{
 		"GetTranscriptionJob": awsjson.OpOn(
-			func(c *gateway.Call, in *getInput) string {
-				return "arn:aws:transcribe:" + c.Region + ":" + c.Principal.AccountID + ":transcription-job/" + aws.ToString(in.TranscriptionJobName)
+			func(_ context.Context, c *gateway.Call, in *getInput) ([]iam.Access, error) {
+				return []iam.Access{{Resource: "arn:aws:transcribe:" + c.Region + ":" + c.Principal.AccountID + ":transcription-job/" + aws.ToString(in.TranscriptionJobName)}}, nil
 			},
 			func(_ context.Context, _ *gateway.Call, in *getInput) (*getOutput, error) {
 				if aws.ToString(in.TranscriptionJobName) != "there" {

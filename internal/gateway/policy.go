@@ -5,7 +5,9 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/dictum/dictum/internal/audit"
 	"github.com/dictum/dictum/internal/aws/awserr"
+	"github.com/dictum/dictum/internal/iam"
 	"github.com/dictum/dictum/internal/objects"
 )
 
@@ -14,24 +16,24 @@ import (
 // session may read the one thing it signs links for.
 type Administrators struct{}
 
-var _ Authorizer = Administrators{}
+var _ iam.Authorizer = Administrators{}
 
-// Authorize implements Authorizer.
-func (Administrators) Authorize(_ context.Context, c *Call) error {
+// Authorize implements iam.Authorizer.
+func (Administrators) Authorize(_ context.Context, c iam.Caller, a iam.Access) error {
 	switch {
 	case c.Principal.AccountID == "":
-		return denied(c, "the request is anonymous")
+		return denied(c, a, "the request is anonymous")
 	case c.Principal.Service != "":
 		own := "arn:aws:s3:::" + objects.ServiceBucket(c.Region) + "/" + c.Principal.AccountID + "/"
-		if c.Service == "s3" && (c.Action == "GetObject" || c.Action == "HeadObject") && strings.HasPrefix(c.Resource, own) {
+		if a.Action == "s3:GetObject" && strings.HasPrefix(a.Resource, own) {
 			return nil
 		}
-		return denied(c, "no session policy allows the "+c.Service+":"+c.Action+" action")
-	case inServiceBucket(c.Resource):
-		return denied(c, "no resource-based policy allows the "+c.Service+":"+c.Action+" action")
+		return denied(c, a, "no session policy allows the "+a.Action+" action")
+	case inServiceBucket(a.Resource):
+		return denied(c, a, "no resource-based policy allows the "+a.Action+" action")
 	}
-	if account := accountOf(c.Resource); account != "" && account != c.Principal.AccountID {
-		return denied(c, "no resource-based policy allows the "+c.Service+":"+c.Action+" action")
+	if account := accountOf(a.Resource); account != "" && account != c.Principal.AccountID {
+		return denied(c, a, "no resource-based policy allows the "+a.Action+" action")
 	}
 	return nil
 }
@@ -55,35 +57,25 @@ func accountOf(resource string) string {
 	return parts[4]
 }
 
-func denied(c *Call, reason string) error {
-	return awserr.Fail(awserr.NotAuthorized,
-		"principal", c.Principal.ARN, "action", c.Service+":"+c.Action, "resource", c.Resource, "reason", reason)
+func denied(c iam.Caller, a iam.Access, reason string) error {
+	return awserr.Fail(awserr.NotAuthorized, "principal", c.Principal.ARN, "action", a.Action, "resource", a.Resource, "reason", reason)
 }
 
 // LogAuditor writes audit events to a structured log.
 type LogAuditor struct{ Log *slog.Logger }
 
-var _ Auditor = LogAuditor{}
+var _ audit.Recorder = LogAuditor{}
 
-// Record implements Auditor.
-func (a LogAuditor) Record(ctx context.Context, e Event) error {
+// Record implements audit.Recorder.
+func (l LogAuditor) Record(ctx context.Context, e audit.Event) error {
+	c := e.Caller
 	attrs := []slog.Attr{
-		slog.Time("event_time", e.Time),
-		slog.String("request_id", e.RequestID),
-		slog.String("service", e.Service),
-		slog.String("action", e.Action),
-		slog.String("resource", e.Resource),
-		slog.String("region", e.Region),
-		slog.String("principal", e.Principal.ARN),
-		slog.String("account", e.Principal.AccountID),
-		slog.String("access_key_id", e.Principal.AccessKeyID),
-		slog.String("source_ip", e.SourceIP),
-		slog.String("user_agent", e.UserAgent),
-		slog.String("method", e.Method),
-		slog.Int("status", e.Status),
-		slog.Duration("duration", e.Duration),
-		slog.Int64("bytes_in", e.BytesIn),
-		slog.Int64("bytes_out", e.BytesOut),
+		slog.String("request_id", c.RequestID), slog.String("source", e.Source), slog.String("event", e.Name), slog.String("region", c.Region),
+		slog.String("principal", c.Principal.ARN), slog.String("account", c.Principal.AccountID),
+		slog.String("access_key_id", c.Principal.AccessKeyID), slog.String("source_ip", c.SourceIP), slog.String("user_agent", c.UserAgent),
+	}
+	for _, r := range e.Resources {
+		attrs = append(attrs, slog.String("resource", r.ARN))
 	}
 	if e.ErrorCode != "" {
 		attrs = append(attrs, slog.String("error_code", e.ErrorCode), slog.String("error_message", e.ErrorMessage))
@@ -91,6 +83,6 @@ func (a LogAuditor) Record(ctx context.Context, e Event) error {
 	if e.ClaimedKeyID != "" {
 		attrs = append(attrs, slog.String("claimed_key_id", e.ClaimedKeyID))
 	}
-	a.Log.LogAttrs(ctx, slog.LevelInfo, "audit", attrs...)
+	l.Log.LogAttrs(ctx, slog.LevelInfo, "audit", attrs...)
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -165,9 +166,10 @@ func TestAudit(t *testing.T) {
 	b := newBench(t)
 	b.send(t, call{service: "transcribe", header: http.Header{"User-Agent": {"probe/1"}}})
 	e := b.events.last()
-	if e.Action != "GetTranscriptionJob" || e.Service != "transcribe" || e.Region != "us-west-2" || e.Status != 200 ||
-		e.Principal != b.cred.Principal || e.SourceIP != "127.0.0.1" || e.UserAgent != "probe/1" || e.ErrorCode != "" ||
-		!strings.HasSuffix(e.Resource, ":transcription-job/there") || e.BytesIn == 0 || e.BytesOut == 0 {
+	c := e.Caller
+	if e.Name != "GetTranscriptionJob" || e.Source != "transcribe.amazonaws.com" || c.Region != "us-west-2" || !e.ReadOnly ||
+		c.Principal != b.cred.Principal || c.SourceIP != "127.0.0.1" || c.UserAgent != "probe/1" || e.ErrorCode != "" ||
+		!strings.HasSuffix(e.Resources[0].ARN, ":transcription-job/there") || e.Additional["bytesTransferredIn"] == 0 {
 		t.Errorf("event %+v", e)
 	}
 	var log bytes.Buffer
@@ -175,7 +177,7 @@ func TestAudit(t *testing.T) {
 	wrong.SecretAccessKey = "other"
 	b.send(t, call{service: "s3", cred: wrong})
 	e = b.events.last()
-	if e.Principal.AccountID != "" || e.ClaimedKeyID != b.cred.AccessKeyID || e.ErrorCode != "SignatureDoesNotMatch" {
+	if e.Caller.Principal.AccountID != "" || e.ClaimedKeyID != b.cred.AccessKeyID || e.ErrorCode != "SignatureDoesNotMatch" {
 		t.Errorf("event of a refused request %+v", e)
 	}
 	if err := (gateway.LogAuditor{Log: slog.New(slog.NewJSONHandler(&log, nil))}).Record(t.Context(), e); err != nil {
@@ -280,4 +282,17 @@ func (m mapped) Lookup(_ context.Context, id string) (iam.Credential, error) {
 		return iam.Credential{}, iam.ErrNoSuchKey
 	}
 	return m.Credential, nil
+}
+
+// TestNothingIsAnsweredWithoutARecord shows that a good answer turns into an error when the audit fails.
+func TestNothingIsAnsweredWithoutARecord(t *testing.T) {
+	b := newBench(t)
+	b.events.fail = errors.New("disk is full")
+	a := b.send(t, call{service: "transcribe"})
+	if a.status != 500 || strings.Contains(a.body, "COMPLETED") || !strings.Contains(a.body, "InternalFailure") {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+	if strings.Contains(a.body, "disk") || !strings.Contains(b.log.String(), "disk is full") {
+		t.Errorf("answer %s, log %s", a.body, b.log)
+	}
 }

@@ -94,6 +94,6 @@ func (k AccessKey) Credential(u User) Credential {
 	return Credential{
 		AccessKeyID:     k.ID,
 		SecretAccessKey: k.Secret,
-		Principal:       Principal{AccountID: u.AccountID, ARN: u.ARN(), UserID: u.ID, UserName: u.Name, AccessKeyID: k.ID},
+		Principal:       Principal{Kind: KindUser, AccountID: u.AccountID, ARN: u.ARN(), UserID: u.ID, UserName: u.Name, AccessKeyID: k.ID},
 	}
 }

@@ -97,6 +97,7 @@ func (s *ServiceCredentials) derive(account uint64, dayNumber uint16) Credential
 		SessionToken:    base64.RawURLEncoding.EncodeToString(s.expand("token", id[:], 48)),
 		Expires:         time.Unix(int64(dayNumber)*int64(day/time.Second), 0).Add(serviceLife).UTC(),
 		Principal: Principal{
+			Kind:        KindService,
 			AccountID:   accountID,
 			ARN:         "arn:aws:sts::" + accountID + ":assumed-role/AWSServiceRoleForTranscribe/links",
 			UserID:      accessKeyID + ":links",

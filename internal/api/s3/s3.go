@@ -13,6 +13,7 @@ import (
 
 	"github.com/dictum/dictum/internal/aws/awserr"
 	"github.com/dictum/dictum/internal/gateway"
+	"github.com/dictum/dictum/internal/iam"
 	"github.com/dictum/dictum/internal/objects"
 )
 
@@ -75,7 +76,9 @@ func (s *Service) Route(r *http.Request, c *gateway.Call) (gateway.Route, error)
 	}
 	return gateway.Route{
 		Action:   row.action,
-		Resource: q.resource(row),
+		Access:   []iam.Access{{Action: "s3:" + row.action, Resource: q.resource(row)}},
+		ReadOnly: gateway.ReadOnly(row.action),
+		Data:     q.key != "",
 		Handler: func(w http.ResponseWriter, r *http.Request, c *gateway.Call) error {
 			// The body of r may have been replaced since Route.
 			q.Request, q.call = r, c

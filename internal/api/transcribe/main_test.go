@@ -115,7 +115,7 @@ func (s *server) callIn(t *testing.T, region, operation, body string) answer {
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
 	r.Header.Set("X-Amz-Target", "Transcribe."+operation)
 	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	c := &gateway.Call{Service: "transcribe", Region: region, Origin: origin, Principal: iam.Principal{AccountID: account, ARN: "arn:aws:iam::" + account + ":user/admin"}}
+	c := &gateway.Call{Service: "transcribe", Origin: origin, Caller: iam.Caller{Region: region, Principal: iam.Principal{AccountID: account, ARN: "arn:aws:iam::" + account + ":user/admin"}}}
 	w := httptest.NewRecorder()
 	if err := s.serve(w, r, c); err != nil {
 		s.WriteError(w, r, "request-id", err)
@@ -139,7 +139,7 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request, c *gateway.Call) 
 	if err != nil {
 		return err
 	}
-	c.Action, c.Resource = route.Action, route.Resource
+	c.Action, c.Resource = route.Action, route.Access[0].Resource
 	return route.Handler(w, r, c)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/dictum/dictum/internal/aws/awserr"
 	"github.com/dictum/dictum/internal/aws/awsjson"
 	"github.com/dictum/dictum/internal/gateway"
+	"github.com/dictum/dictum/internal/iam"
 	"github.com/dictum/dictum/internal/transcribe/job"
 	"github.com/dictum/dictum/internal/transcribe/model"
 )
@@ -67,26 +68,34 @@ func Routed() []string {
 func (a *API) operations() awsjson.Operations {
 	return awsjson.Operations{
 		"StartTranscriptionJob": awsjson.OpOn(
-			func(c *gateway.Call, in *model.StartTranscriptionJobRequest) string {
-				return jobARN(c, in.TranscriptionJobName)
+			func(_ context.Context, c *gateway.Call, in *model.StartTranscriptionJobRequest) ([]iam.Access, error) {
+				return on(jobARN(c, in.TranscriptionJobName))
 			}, a.start),
 		"GetTranscriptionJob": awsjson.OpOn(
-			func(c *gateway.Call, in *model.GetTranscriptionJobRequest) string {
-				return jobARN(c, in.TranscriptionJobName)
+			func(_ context.Context, c *gateway.Call, in *model.GetTranscriptionJobRequest) ([]iam.Access, error) {
+				return on(jobARN(c, in.TranscriptionJobName))
 			}, a.get),
 		"DeleteTranscriptionJob": awsjson.OpOn(
-			func(c *gateway.Call, in *model.DeleteTranscriptionJobRequest) string {
-				return jobARN(c, in.TranscriptionJobName)
+			func(_ context.Context, c *gateway.Call, in *model.DeleteTranscriptionJobRequest) ([]iam.Access, error) {
+				return on(jobARN(c, in.TranscriptionJobName))
 			}, a.delete),
 		"ListTranscriptionJobs": awsjson.Op(a.list),
 		"TagResource": awsjson.OpOn(
-			func(_ *gateway.Call, in *model.TagResourceRequest) string { return resource(in.ResourceArn) }, a.tag),
+			func(_ context.Context, _ *gateway.Call, in *model.TagResourceRequest) ([]iam.Access, error) {
+				return on(resource(in.ResourceArn))
+			}, a.tag),
 		"UntagResource": awsjson.OpOn(
-			func(_ *gateway.Call, in *model.UntagResourceRequest) string { return resource(in.ResourceArn) }, a.untag),
+			func(_ context.Context, _ *gateway.Call, in *model.UntagResourceRequest) ([]iam.Access, error) {
+				return on(resource(in.ResourceArn))
+			}, a.untag),
 		"ListTagsForResource": awsjson.OpOn(
-			func(_ *gateway.Call, in *model.ListTagsForResourceRequest) string { return resource(in.ResourceArn) }, a.listTags),
+			func(_ context.Context, _ *gateway.Call, in *model.ListTagsForResourceRequest) ([]iam.Access, error) {
+				return on(resource(in.ResourceArn))
+			}, a.listTags),
 	}
 }
+
+func on(arn string) ([]iam.Access, error) { return []iam.Access{{Resource: arn}}, nil }
 
 // jobARN is the resource that a call acts on; "*" where the request names none, which validation refuses.
 func jobARN(c *gateway.Call, name *string) string {

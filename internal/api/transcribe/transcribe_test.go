@@ -315,8 +315,8 @@ func TestResources(t *testing.T) {
 	} {
 		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(tc.body))
 		r.Header.Set("X-Amz-Target", "com.amazonaws.transcribe.Transcribe."+operation)
-		route, err := s.Route(r, &gateway.Call{Region: "us-east-1", Principal: iam.Principal{AccountID: account}})
-		if err != nil || route.Action != operation || route.Resource != tc.want {
+		route, err := s.Route(r, &gateway.Call{Caller: iam.Caller{Region: "us-east-1", Principal: iam.Principal{AccountID: account}}})
+		if err != nil || route.Action != operation || route.Access[0].Resource != tc.want {
 			t.Errorf("%s: %+v, %v", operation, route, err)
 		}
 	}
@@ -333,7 +333,7 @@ func TestCBOR(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, "/service/Transcribe/operation/GetTranscriptionJob", strings.NewReader(string(body)))
 	r.Header.Set("Smithy-Protocol", "rpc-v2-cbor")
 	w := httptest.NewRecorder()
-	if err := s.serve(w, r, &gateway.Call{Region: "us-east-1", Origin: origin, Principal: iam.Principal{AccountID: account}}); err != nil {
+	if err := s.serve(w, r, &gateway.Call{Origin: origin, Caller: iam.Caller{Region: "us-east-1", Principal: iam.Principal{AccountID: account}}}); err != nil {
 		t.Fatal(err)
 	}
 	var out struct {

@@ -181,7 +181,7 @@ func TestRefuse(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("{}"))
 	r.Header.Set("X-Amz-Target", "com.example.Test.Refuse")
 	route, err := service().Route(r, &gateway.Call{})
-	if err != nil || route.Action != "Refuse" || route.Resource != "*" {
+	if err != nil || route.Action != "Refuse" || route.Access[0].Resource != "*" {
 		t.Fatalf("%+v, %v", route, err)
 	}
 	err = route.Handler(httptest.NewRecorder(), r, &gateway.Call{})

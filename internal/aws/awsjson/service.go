@@ -24,8 +24,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dictum/dictum/internal/audit"
 	"github.com/dictum/dictum/internal/aws/awserr"
 	"github.com/dictum/dictum/internal/gateway"
+	"github.com/dictum/dictum/internal/iam"
 )
 
 // Operations are a service's operations by name: "StartTranscriptionJob".
@@ -33,12 +35,14 @@ type Operations map[string]Operation
 
 // Operation is one operation; Op, OpOn and Refuse make them.
 type Operation interface {
-	// prepare decodes the input and says which resource it names.
-	prepare(c *gateway.Call, input value) (prepared, error)
+	// prepare decodes the input and says which permissions it needs.
+	prepare(ctx context.Context, c *gateway.Call, input value) (prepared, error)
 }
 
 type prepared struct {
-	resource string
+	access []iam.Access
+	// request is what the audit shows of the input.
+	request any
 	// run returns nil for no output at all.
 	run func(ctx context.Context) (any, error)
 }
@@ -55,25 +59,33 @@ func Op[I, O any](fn func(ctx context.Context, c *gateway.Call, in *I) (*O, erro
 	return OpOn(nil, fn)
 }
 
-// OpOn is Op for operations on one resource: resource returns its ARN. It is called before the
-// call is authorised and before the input is validated, so it must do nothing but build a string.
-func OpOn[I, O any](resource func(c *gateway.Call, in *I) string, fn func(ctx context.Context, c *gateway.Call, in *I) (*O, error)) Operation {
-	return operation[I, O]{resource: resource, fn: fn}
+// OpOn is Op for operations on a resource: access returns the permissions that the input needs, where an
+// empty Action means the operation's own. It is called before the call is authorised and before the
+// input is validated: it changes nothing, and must bear any input. Members of the input and the output
+// that are tagged `audit:"-"`, and blobs, stay out of the audit.
+func OpOn[I, O any](
+	access func(ctx context.Context, c *gateway.Call, in *I) ([]iam.Access, error),
+	fn func(ctx context.Context, c *gateway.Call, in *I) (*O, error),
+) Operation {
+	return operation[I, O]{access: access, fn: fn}
 }
 
 type operation[I, O any] struct {
-	resource func(*gateway.Call, *I) string
-	fn       func(context.Context, *gateway.Call, *I) (*O, error)
+	access func(context.Context, *gateway.Call, *I) ([]iam.Access, error)
+	fn     func(context.Context, *gateway.Call, *I) (*O, error)
 }
 
-func (o operation[I, O]) prepare(c *gateway.Call, input value) (prepared, error) {
+func (o operation[I, O]) prepare(ctx context.Context, c *gateway.Call, input value) (prepared, error) {
 	in := new(I)
 	if err := bind(input, in); err != nil {
 		return prepared{}, err
 	}
-	p := prepared{resource: "*"}
-	if o.resource != nil {
-		p.resource = o.resource(c, in)
+	p := prepared{access: []iam.Access{{Resource: "*"}}, request: audit.Parameters(in)}
+	if o.access != nil {
+		var err error
+		if p.access, err = o.access(ctx, c, in); err != nil {
+			return prepared{}, err
+		}
 	}
 	p.run = func(ctx context.Context) (any, error) {
 		out, err := o.fn(ctx, c, in)
@@ -91,8 +103,8 @@ func Refuse(err error) Operation { return refusal{err} }
 
 type refusal struct{ err error }
 
-func (f refusal) prepare(*gateway.Call, value) (prepared, error) {
-	return prepared{resource: "*", run: func(context.Context) (any, error) { return nil, f.err }}, nil
+func (f refusal) prepare(context.Context, *gateway.Call, value) (prepared, error) {
+	return prepared{access: []iam.Access{{Resource: "*"}}, run: func(context.Context) (any, error) { return nil, f.err }}, nil
 }
 
 // Service is a gateway.Service of JSON operations.
@@ -159,17 +171,27 @@ func (s *Service) Route(r *http.Request, c *gateway.Call) (gateway.Route, error)
 	if err != nil {
 		return gateway.Route{}, err
 	}
-	p, err := op.prepare(c, input)
+	p, err := op.prepare(r.Context(), c, input)
 	if err != nil {
 		return gateway.Route{}, err
 	}
-	return gateway.Route{Action: name, Resource: p.resource, Handler: func(w http.ResponseWriter, r *http.Request, _ *gateway.Call) error {
+	for i := range p.access {
+		if p.access[i].Action == "" {
+			p.access[i].Action = s.name + ":" + name
+		}
+	}
+	route := gateway.Route{Action: name, Access: p.access, ReadOnly: gateway.ReadOnly(name), Request: p.request}
+	route.Handler = func(w http.ResponseWriter, r *http.Request, c *gateway.Call) error {
 		out, err := p.run(r.Context())
 		if err != nil {
 			return err
 		}
+		if !route.ReadOnly && c.Response == nil {
+			c.Response = audit.Parameters(out)
+		}
 		return writeOutput(w, isCBOR(r), out)
-	}}, nil
+	}
+	return route, nil
 }
 
 func writeOutput(w http.ResponseWriter, asCBOR bool, out any) error {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/dictum/dictum/internal/aws/awserr"
 	"github.com/dictum/dictum/internal/gateway"
+	"github.com/dictum/dictum/internal/iam"
 )
 
 // Actions are a service's operations by name: "GetCallerIdentity".
@@ -85,7 +86,8 @@ func (s *Service) Route(r *http.Request, _ *gateway.Call) (gateway.Route, error)
 		return gateway.Route{}, awserr.Fail(awserr.UnknownOperation,
 			"operation", strconv.Quote(name)+" for version "+strconv.Quote(params.Get("Version")))
 	}
-	return gateway.Route{Action: name, Resource: "*", Handler: func(w http.ResponseWriter, r *http.Request, c *gateway.Call) error {
+	access := []iam.Access{{Action: s.name + ":" + name, Resource: "*"}}
+	return gateway.Route{Action: name, Access: access, ReadOnly: gateway.ReadOnly(name), Handler: func(w http.ResponseWriter, r *http.Request, c *gateway.Call) error {
 		result, err := action(r.Context(), c, params)
 		if err != nil {
 			return err

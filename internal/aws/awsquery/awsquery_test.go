@@ -12,6 +12,7 @@ import (
 	"github.com/dictum/dictum/internal/aws/awserr"
 	"github.com/dictum/dictum/internal/aws/awsquery"
 	"github.com/dictum/dictum/internal/gateway"
+	"github.com/dictum/dictum/internal/iam"
 )
 
 func service() *awsquery.Service {
@@ -60,7 +61,7 @@ func TestActions(t *testing.T) {
 				t.Fatal(err)
 			}
 			w := httptest.NewRecorder()
-			if err := route.Handler(w, tt.r, &gateway.Call{RequestID: "id"}); err != nil {
+			if err := route.Handler(w, tt.r, &gateway.Call{Caller: iam.Caller{RequestID: "id"}}); err != nil {
 				t.Fatal(err)
 			}
 			if got := w.Body.String(); got != tt.body {
