@@ -5,7 +5,6 @@ package sts
 
 import (
 	"context"
-	"net/url"
 
 	"github.com/dictum/dictum/internal/aws/awserr"
 	"github.com/dictum/dictum/internal/aws/awsquery"
@@ -32,7 +31,7 @@ type callerIdentity struct {
 
 // New returns the service.
 func New() gateway.Service {
-	actions := awsquery.Actions{"GetCallerIdentity": getCallerIdentity}
+	actions := awsquery.Actions{"GetCallerIdentity": awsquery.Op(getCallerIdentity)}
 	for _, name := range later {
 		actions[name] = awsquery.Refuse(&awserr.Error{
 			Code: "InvalidAction", Status: 400, Message: "The action " + name + " is not available yet on this server.",
@@ -42,6 +41,6 @@ func New() gateway.Service {
 }
 
 // getCallerIdentity needs no permission: the signature says who the caller is.
-func getCallerIdentity(_ context.Context, c *gateway.Call, _ url.Values) (any, error) {
-	return callerIdentity{Arn: c.Principal.ARN, UserId: c.Principal.UserID, Account: c.Principal.AccountID}, nil
+func getCallerIdentity(_ context.Context, c *gateway.Call, _ *struct{}) (*callerIdentity, error) {
+	return &callerIdentity{Arn: c.Principal.ARN, UserId: c.Principal.UserID, Account: c.Principal.AccountID}, nil
 }

@@ -1,12 +1,19 @@
 // Package awsquery speaks the AWS Query protocol: form parameters in, XML out. A service declares
-// its actions and gets a gateway.Service of them. Start at Actions.
+// its actions as typed functions and gets a gateway.Service of them. Start at Actions.
+//
+// How structs map to parameters and results:
+//   - A member's name is the Go field's name, or the name in an `xml:"…"` tag ("-" skips it). Names are
+//     case-sensitive. Embedded structs are flattened.
+//   - Binding: a list is Name.member.1, Name.member.2 and so on, a structure's member Name.Member. Unknown
+//     parameters are ignored, a wrong type is MalformedInput. Use a pointer where absent differs from empty.
+//   - Results are encoded by encoding/xml. Lists are List, which shows an empty one; times must be UTC and
+//     whole seconds to print as AWS does; []byte must be encoded by the service.
 //
 // Source: https://smithy.io/2.0/aws/protocols/aws-query-protocol.html.
 package awsquery
 
 import (
 	"bytes"
-	"context"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -15,22 +22,10 @@ import (
 	"net/url"
 	"strconv"
 
+	"github.com/dictum/dictum/internal/audit"
 	"github.com/dictum/dictum/internal/aws/awserr"
 	"github.com/dictum/dictum/internal/gateway"
-	"github.com/dictum/dictum/internal/iam"
 )
-
-// Actions are a service's operations by name: "GetCallerIdentity".
-type Actions map[string]Action
-
-// Action carries out one operation. Its result is encoded by encoding/xml as the content of
-// <{Action}Result>; a nil result leaves that element out.
-type Action func(ctx context.Context, c *gateway.Call, params url.Values) (result any, err error)
-
-// Refuse is an action that is known and always answers with err.
-func Refuse(err error) Action {
-	return func(context.Context, *gateway.Call, url.Values) (any, error) { return nil, err }
-}
 
 // Service is a gateway.Service of query actions.
 type Service struct {
@@ -38,6 +33,7 @@ type Service struct {
 	namespace string
 	version   string
 	actions   Actions
+	validate  Validator
 }
 
 var (
@@ -46,9 +42,19 @@ var (
 	_ gateway.Speaker = (*Service)(nil)
 )
 
+// Validator holds an action's parameters against the service's model. They are strings, []any and
+// map[string]any; anything wrong is an AWS error.
+type Validator func(action string, params map[string]any) error
+
 // NewService makes the service with this signing name, XML namespace and API version.
 func NewService(name, namespace, version string, actions Actions) *Service {
 	return &Service{name: name, namespace: namespace, version: version, actions: actions}
+}
+
+// Validated has v asked before each action, once the call is authorised. It returns s.
+func (s *Service) Validated(v Validator) *Service {
+	s.validate = v
+	return s
 }
 
 // Name implements gateway.Service.
@@ -74,8 +80,9 @@ func isForm(r *http.Request) bool {
 	return err == nil && mediaType == "application/x-www-form-urlencoded"
 }
 
-// Route implements gateway.Service.
-func (s *Service) Route(r *http.Request, _ *gateway.Call) (gateway.Route, error) {
+// Route implements gateway.Service. It binds the parameters, so those of a wrong type are refused
+// before authorisation; that tells the caller only what the public model says.
+func (s *Service) Route(r *http.Request, c *gateway.Call) (gateway.Route, error) {
 	params, err := parameters(r)
 	if err != nil {
 		return gateway.Route{}, err
@@ -86,11 +93,33 @@ func (s *Service) Route(r *http.Request, _ *gateway.Call) (gateway.Route, error)
 		return gateway.Route{}, awserr.Fail(awserr.UnknownOperation,
 			"operation", strconv.Quote(name)+" for version "+strconv.Quote(params.Get("Version")))
 	}
-	access := []iam.Access{{Action: s.name + ":" + name, Resource: "*"}}
-	return gateway.Route{Action: name, Access: access, ReadOnly: gateway.ReadOnly(name), Handler: func(w http.ResponseWriter, r *http.Request, c *gateway.Call) error {
-		result, err := action(r.Context(), c, params)
+	form, err := parse(params)
+	if err != nil {
+		return gateway.Route{}, err
+	}
+	p, err := action.prepare(r.Context(), c, form)
+	if err != nil {
+		return gateway.Route{}, err
+	}
+	for i := range p.access {
+		if p.access[i].Action == "" {
+			p.access[i].Action = s.name + ":" + name
+		}
+	}
+	route := gateway.Route{Action: name, Access: p.access, ReadOnly: gateway.ReadOnly(name), Request: p.request}
+	route.Handler = func(w http.ResponseWriter, r *http.Request, c *gateway.Call) error {
+		if s.validate != nil {
+			members, _ := form.generic().(map[string]any) // a form always has its Action
+			if err := s.validate(name, members); err != nil {
+				return err
+			}
+		}
+		result, err := p.run(r.Context())
 		if err != nil {
 			return err
+		}
+		if !route.ReadOnly && c.Response == nil && result != nil {
+			c.Response = audit.Parameters(result)
 		}
 		body, err := s.encode(name, c.RequestID, result)
 		if err != nil {
@@ -98,7 +127,8 @@ func (s *Service) Route(r *http.Request, _ *gateway.Call) (gateway.Route, error)
 		}
 		write(w, http.StatusOK, body)
 		return nil
-	}}, nil
+	}
+	return route, nil
 }
 
 // parameters reads the form, or the query of a GET. A parameter that occurs twice is refused: the

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dictum/dictum/internal/aws/awserr"
 	"github.com/dictum/dictum/internal/aws/awsquery"
@@ -15,12 +15,47 @@ import (
 	"github.com/dictum/dictum/internal/iam"
 )
 
+var errLater = &awserr.Error{Code: "InvalidAction", Status: 400, Message: "later"}
+
+type greeting struct{ Greeting string }
+
+type emptyList struct{ Names awsquery.List[string] }
+
+type pair struct {
+	Key   string `xml:"key"`
+	Value *string
+}
+
+type Common struct{ Marker string }
+
+type everything struct {
+	Common
+	Text   string
+	Secret string `audit:"-"`
+	Count  *int32
+	Flag   bool
+	Since  time.Time
+	Blob   []byte
+	Names  []string
+	Pairs  []pair
+	Inner  *pair
+}
+
 func service() *awsquery.Service {
 	return awsquery.NewService("test", "https://ns/", "2020-01-01", awsquery.Actions{
-		"Greet": func(_ context.Context, _ *gateway.Call, p url.Values) (any, error) {
-			return struct{ Greeting string }{"hello " + p.Get("Name")}, nil
-		},
-		"Nothing": func(context.Context, *gateway.Call, url.Values) (any, error) { return nil, nil },
+		"Greet": awsquery.Op(func(_ context.Context, _ *gateway.Call, in *struct{ Name string }) (*greeting, error) {
+			return &greeting{"hello " + in.Name}, nil
+		}),
+		"Nothing": awsquery.Op(func(context.Context, *gateway.Call, *struct{}) (*awsquery.None, error) { return nil, nil }),
+		"Echo": awsquery.OpOn(
+			func(_ context.Context, _ *gateway.Call, in *everything) ([]iam.Access, error) {
+				return []iam.Access{{Resource: in.Text}, {Action: "other:Do", Resource: "*"}}, nil
+			},
+			func(_ context.Context, _ *gateway.Call, in *everything) (*everything, error) { return in, nil }),
+		"GetOpen": awsquery.OpOn(
+			func(context.Context, *gateway.Call, *struct{}) ([]iam.Access, error) { return nil, nil },
+			func(context.Context, *gateway.Call, *struct{}) (*emptyList, error) { return &emptyList{}, nil }),
+		"Later": awsquery.Refuse(errLater),
 	})
 }
 
@@ -39,6 +74,7 @@ func TestActions(t *testing.T) {
 	}{
 		{name: "form", r: post("Action=Greet&Version=2020-01-01&Name=a%26b%3C"), body: `<GreetResponse xmlns="https://ns/"><GreetResult><Greeting>hello a&amp;b&lt;</Greeting></GreetResult><ResponseMetadata><RequestId>id</RequestId></ResponseMetadata></GreetResponse>`},
 		{name: "query", r: httptest.NewRequest(http.MethodGet, "/?Action=Nothing&Version=2020-01-01", nil), body: `<NothingResponse xmlns="https://ns/"><ResponseMetadata><RequestId>id</RequestId></ResponseMetadata></NothingResponse>`},
+		{name: "an empty list is shown", r: post("Action=GetOpen&Version=2020-01-01"), body: `<GetOpenResponse xmlns="https://ns/"><GetOpenResult><Names></Names></GetOpenResult><ResponseMetadata><RequestId>id</RequestId></ResponseMetadata></GetOpenResponse>`},
 		{name: "unknown action", r: post("Action=Fly&Version=2020-01-01"), want: awserr.UnknownOperation},
 		{name: "another version", r: post("Action=Greet&Version=2011-06-15"), want: awserr.UnknownOperation},
 		{name: "no action", r: post(""), want: awserr.UnknownOperation},
