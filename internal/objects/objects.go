@@ -20,7 +20,8 @@ var (
 	ErrBucketOwned        = errors.New("bucket already belongs to you")
 	ErrBucketNotEmpty     = errors.New("bucket is not empty")
 	ErrPreconditionFailed = errors.New("precondition failed")
-	ErrAccessDenied       = errors.New("bucket belongs to another account")
+	// ErrAccessDenied: policies do not let the caller. It wraps the reason.
+	ErrAccessDenied = errors.New("access denied")
 	// ErrTooLarge: content beyond MaxPut or MaxObject.
 	ErrTooLarge = errors.New("object is too large")
 	// ErrInvalidPart: a part to complete with was not uploaded, or has another ETag or checksum.
@@ -81,14 +82,38 @@ type Bucket struct {
 	AccountID string
 	Region    string
 	Created   time.Time
+	Settings  Settings
 }
+
+// Settings are what a bucket's owner has decided about it. They must not be changed in place: see Configure.
+type Settings struct {
+	// Policy is the bucket policy, JSON as it was put; empty when there is none.
+	Policy string `json:",omitempty"`
+	// Block is the bucket's public access block; nil when it was deleted.
+	Block *PublicAccessBlock `json:",omitempty"`
+	// Default is the encryption of objects that are put without a wish. Its KeyARN may be any form
+	// of a key's name, as the owner gave it.
+	Default Encryption `json:",omitzero"`
+	// Tags are the bucket's.
+	Tags map[string]string `json:",omitempty"`
+}
+
+// PublicAccessBlock is S3's: https://docs.aws.amazon.com/AmazonS3/latest/API/API_PublicAccessBlockConfiguration.html.
+// As ACLs are never accepted here, the first two change nothing.
+type PublicAccessBlock struct {
+	BlockPublicAcls, IgnorePublicAcls, BlockPublicPolicy, RestrictPublicBuckets bool
+}
+
+// BlockAll is what every bucket begins with that a customer makes.
+var BlockAll = PublicAccessBlock{BlockPublicAcls: true, IgnorePublicAcls: true, BlockPublicPolicy: true, RestrictPublicBuckets: true}
 
 // Object is what is known of a stored object.
 type Object struct {
 	Bucket, Key string
 	// Size is the length of the plain content in bytes.
 	Size int64
-	// ETag is without quotes: an MD5, or "md5-n" for a multipart upload.
+	// ETag is without quotes: an MD5, or "md5-n" for a multipart upload; under a customer's key, something
+	// random of the same form, which tells nothing of the content.
 	ETag     string
 	Modified time.Time
 	Metadata Metadata
@@ -109,6 +134,10 @@ type Metadata struct {
 	ChecksumAlgorithm string `json:",omitempty"`
 	ChecksumValue     string `json:",omitempty"`
 	ChecksumType      string `json:",omitempty"`
+	// Encryption is which key the content is under. It is chosen by whoever puts the object.
+	Encryption Encryption `json:",omitzero"`
+	// Tags are the object's.
+	Tags map[string]string `json:",omitempty"`
 }
 
 // Checksummed is a body that knows, once it returned io.EOF, the checksum that its client sent and
@@ -132,7 +161,10 @@ type ReadWriter interface {
 	// Put stores body under the key, replacing what was there in one step, and returns once it is
 	// durable. An error from body (a wrong checksum) leaves the old object.
 	Put(ctx context.Context, bucket, key string, body io.Reader, meta Metadata) (Object, error)
-	// Delete removes the object; no error when it was not there.
+	// Delete removes the object; no error when it was not there. Its wrapped data keys go in the same step,
+	// so that what remains of the content anywhere (a backup of the files, a disk's spare blocks) can't be
+	// opened any more (crypto-shredding). The same holds for content that is replaced, and for aborted and
+	// expired uploads.
 	Delete(ctx context.Context, bucket, key string) error
 	// Bucket returns the bucket, or ErrNoSuchBucket.
 	Bucket(ctx context.Context, name string) (Bucket, error)
@@ -159,6 +191,8 @@ type Store interface {
 	PutIf(ctx context.Context, bucket, key string, body io.Reader, meta Metadata, only Condition) (Object, error)
 	// DeleteAll removes objects in one step; keys without one are fine.
 	DeleteAll(ctx context.Context, bucket string, keys []string) error
+	// SetTags replaces the tags of an object: ErrNoSuchBucket, ErrNoSuchKey.
+	SetTags(ctx context.Context, bucket, key string, tags map[string]string) error
 	// List returns objects in the order of their keys' UTF-8 bytes.
 	List(ctx context.Context, bucket string, q ListQuery) (Listing, error)
 }
@@ -169,6 +203,9 @@ type Buckets interface {
 	CreateBucket(ctx context.Context, b Bucket) error
 	// ServiceBucket returns the bucket of service-managed output in a region and makes it where needed.
 	ServiceBucket(ctx context.Context, region string) (Bucket, error)
+	// Configure changes a bucket's settings in one step and returns once that is durable: ErrNoSuchBucket, or
+	// the error of change, which must be quick and gets a copy that it may alter, but for what it points to.
+	Configure(ctx context.Context, name string, change func(*Settings) error) error
 	// DeleteBucket removes an empty bucket and its unfinished uploads: ErrNoSuchBucket, ErrBucketNotEmpty.
 	DeleteBucket(ctx context.Context, name string) error
 	// ListBuckets returns an account's buckets by name.

@@ -99,7 +99,7 @@ func build(ctx context.Context, config *Config, data *dataDir, parts Parts, log 
 	if err != nil {
 		return nil, err
 	}
-	if s.objects, err = embedded.Open(embedded.Config{Dir: filepath.Join(data.path, "objects"), Index: index, Keys: s.root, Log: log}); err != nil {
+	if s.objects, err = embedded.Open(embedded.Config{Dir: filepath.Join(data.path, "objects"), Index: index, Keys: embedded.RootOnly(s.root), Log: log}); err != nil {
 		return nil, err
 	}
 	// Nothing is started before the listeners are there: a port in use should stop the start early.

@@ -27,15 +27,27 @@ func (s *Store) path(blob string) string {
 	return filepath.Join(s.config.Dir, blob[:2], blob)
 }
 
-// encryptionContext binds a file to its name and to the object it is of, as S3 binds by aws:s3:arn.
-func encryptionContext(bucket, key, blob string) kms.Context {
-	return kms.Context{"aws:s3:arn": "arn:aws:s3:::" + bucket + "/" + key, "blob": blob}
+// binding returns the key to wrap a file's data key under, and its encryption context: under a customer's
+// key what KMS shows for S3; under Dictum's own the file's name as well. The file's name is bound to its
+// chunks in either case.
+func binding(bucket, key, blob string, e objects.Encryption) (keyID string, context kms.Context) {
+	if e.Customer() {
+		return e.KeyARN, e.Bind(bucket, key)
+	}
+	return kms.RootKeyID, kms.Context{objects.ContextKey: objects.ARN(bucket, key), "blob": blob}
+}
+
+// target is what a body is written for.
+type target struct {
+	bucket, key string
+	// algorithm, when not empty, is that of a checksum to compute.
+	algorithm  string
+	encryption objects.Encryption
 }
 
 // write seals body into a new file and returns it as a segment without a number, synced to disk, together with a
-// function that must be called once its fate in the index is known. With an algorithm, the content's checksum is
-// computed unless the body brings one.
-func (s *Store) write(ctx context.Context, bucket, key, algorithm string, body io.Reader) (Segment, func(kept bool), error) {
+// function that must be called once its fate in the index is known.
+func (s *Store) write(ctx context.Context, t target, body io.Reader) (Segment, func(kept bool), error) {
 	var id [16]byte
 	if _, err := rand.Read(id[:]); err != nil {
 		return Segment{}, nil, err
@@ -52,7 +64,7 @@ func (s *Store) write(ctx context.Context, bucket, key, algorithm string, body i
 		delete(s.fresh, blob)
 		s.mu.Unlock()
 	}
-	segment, err := s.seal(ctx, blob, encryptionContext(bucket, key, blob), algorithm, body)
+	segment, err := s.seal(ctx, blob, t, body)
 	if err != nil {
 		settle(false)
 		return Segment{}, nil, err
@@ -61,10 +73,11 @@ func (s *Store) write(ctx context.Context, bucket, key, algorithm string, body i
 	return segment, settle, nil
 }
 
-func (s *Store) seal(ctx context.Context, blob string, binding kms.Context, algorithm string, body io.Reader) (_ Segment, err error) {
-	key, wrapped, err := s.config.Keys.NewDataKey(ctx, binding)
+func (s *Store) seal(ctx context.Context, blob string, t target, body io.Reader) (_ Segment, err error) {
+	keyID, bound := binding(t.bucket, t.key, blob, t.encryption)
+	key, wrapped, err := s.config.Keys.NewDataKey(ctx, keyID, bound)
 	if err != nil {
-		return Segment{}, fmt.Errorf("make data key: %w", err)
+		return Segment{}, fmt.Errorf("make data key: %w", objects.FailKey(err))
 	}
 	defer clear(key)
 	f, err := os.OpenFile(s.path(blob), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
@@ -76,7 +89,7 @@ func (s *Store) seal(ctx context.Context, blob string, binding kms.Context, algo
 	if err != nil {
 		return Segment{}, err
 	}
-	sums, err := newSums(algorithm)
+	sums, err := newSums(t.algorithm)
 	if err != nil {
 		return Segment{}, err
 	}
@@ -94,6 +107,14 @@ func (s *Store) seal(ctx context.Context, blob string, binding kms.Context, algo
 	}
 	segment := Segment{Blob: blob, Key: wrapped}
 	segment.Size, segment.ETag = w.Size(), hex.EncodeToString(sums.md5.Sum(nil))
+	if t.encryption.Customer() {
+		// An MD5 would let whoever may list, but not decrypt, guess at the content.
+		var opaque [16]byte
+		if _, err := rand.Read(opaque[:]); err != nil {
+			return Segment{}, err
+		}
+		segment.ETag = hex.EncodeToString(opaque[:])
+	}
 	segment.ChecksumAlgorithm, segment.ChecksumValue = sums.checksum(body)
 	return segment, nil
 }

@@ -25,21 +25,14 @@ const (
 	sweepEvery = time.Hour
 )
 
-// Keys makes and opens the data keys of sealed files; kms.Root is one, and keys that customers
-// manage will be another. The context is the object's and the file's name.
-type Keys interface {
-	NewDataKey(ctx context.Context, context kms.Context) (plain []byte, wrapped kms.WrappedKey, err error)
-	Unwrap(ctx context.Context, w kms.WrappedKey, context kms.Context) ([]byte, error)
-}
-
-var _ Keys = (*kms.Root)(nil)
-
 // Config is what a Store is made of.
 type Config struct {
 	// Dir is the folder of the sealed files; it is made where needed.
 	Dir   string
 	Index Index
-	Keys  Keys
+	// Keys makes and opens the data keys of sealed files. Their context is the object's name and, under
+	// Dictum's own key, the file's.
+	Keys kms.Wrapper
 	// UploadAge is how long an unfinished multipart upload is kept; zero means DefaultUploadAge.
 	UploadAge time.Duration
 	// Now is the clock; nil means time.Now.
@@ -123,6 +116,11 @@ func (s *Store) ServiceBucket(ctx context.Context, region string) (objects.Bucke
 // Bucket implements objects.ReadWriter.
 func (s *Store) Bucket(ctx context.Context, name string) (objects.Bucket, error) {
 	return s.config.Index.Bucket(ctx, name)
+}
+
+// Configure implements objects.Buckets.
+func (s *Store) Configure(ctx context.Context, name string, change func(*objects.Settings) error) error {
+	return s.config.Index.Configure(ctx, name, change)
 }
 
 // ListBuckets implements objects.Buckets.

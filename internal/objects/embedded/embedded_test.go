@@ -46,7 +46,7 @@ func start(t testing.TB, dir string) rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := embedded.Open(embedded.Config{Dir: filepath.Join(dir, "objects"), Index: x, Keys: root})
+	s, err := embedded.Open(embedded.Config{Dir: filepath.Join(dir, "objects"), Index: x, Keys: embedded.RootOnly(root)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -601,7 +601,7 @@ func TestStaleUploadsExpire(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
-	config := embedded.Config{Dir: t.TempDir(), Index: x, Keys: root, Now: func() time.Time { return now }}
+	config := embedded.Config{Dir: t.TempDir(), Index: x, Keys: embedded.RootOnly(root), Now: func() time.Time { return now }}
 	s, err := embedded.Open(config)
 	if err != nil {
 		t.Fatal(err)

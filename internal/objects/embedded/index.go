@@ -36,6 +36,7 @@ type BucketIndex interface {
 	CreateBucket(ctx context.Context, b objects.Bucket) error
 	Bucket(ctx context.Context, name string) (objects.Bucket, error)
 	Buckets(ctx context.Context, accountID string) ([]objects.Bucket, error)
+	Configure(ctx context.Context, name string, change func(*objects.Settings) error) error
 	DeleteBucket(ctx context.Context, name string) (dropped []string, err error)
 }
 
@@ -46,6 +47,7 @@ type ObjectIndex interface {
 	// PutObject makes the object of one segment. content is a new id.
 	PutObject(ctx context.Context, o objects.Object, content string, s Segment, only objects.Condition) (dropped []string, err error)
 	DeleteObjects(ctx context.Context, bucket string, keys []string) (dropped []string, err error)
+	SetTags(ctx context.Context, bucket, key string, tags map[string]string) error
 	// Objects returns up to limit objects with from <= key, and key < before where before is not empty, by key.
 	// The bounds need not be UTF-8.
 	Objects(ctx context.Context, bucket, from, before string, limit int) ([]objects.Object, error)

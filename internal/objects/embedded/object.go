@@ -51,7 +51,7 @@ func (s *Store) PutIf(ctx context.Context, bucket, key string, body io.Reader, m
 	if meta.ChecksumValue == "" {
 		compute = meta.ChecksumAlgorithm
 	}
-	segment, settle, err := s.write(ctx, bucket, key, compute, body)
+	segment, settle, err := s.write(ctx, target{bucket, key, compute, meta.Encryption}, body)
 	if err != nil {
 		return objects.Object{}, err
 	}
@@ -86,6 +86,11 @@ func (s *Store) DeleteAll(ctx context.Context, bucket string, keys []string) err
 	dropped, err := s.config.Index.DeleteObjects(ctx, bucket, keys)
 	s.remove(dropped)
 	return err
+}
+
+// SetTags implements objects.Store.
+func (s *Store) SetTags(ctx context.Context, bucket, key string, tags map[string]string) error {
+	return s.config.Index.SetTags(ctx, bucket, key, tags)
 }
 
 // newID returns an id that sorts by time (RFC 9562 UUID version 7).

@@ -67,9 +67,10 @@ func (s *Store) newReader(ctx context.Context, o objects.Object, segments []Segm
 
 func (r *reader) open(index int) (*segmentFile, error) {
 	g := r.segments[index]
-	key, err := r.store.config.Keys.Unwrap(r.ctx, g.Key, encryptionContext(r.object.Bucket, r.object.Key, g.Blob))
+	_, bound := binding(r.object.Bucket, r.object.Key, g.Blob, r.object.Metadata.Encryption)
+	key, err := r.store.config.Keys.Unwrap(r.ctx, g.Key, bound)
 	if err != nil {
-		return nil, fmt.Errorf("open data key: %w", err)
+		return nil, fmt.Errorf("open data key: %w", objects.FailKey(err))
 	}
 	defer clear(key)
 	f, err := os.Open(r.store.path(g.Blob))

@@ -40,7 +40,7 @@ func (s *Store) PutPart(ctx context.Context, ref objects.UploadRef, number int, 
 	if err != nil {
 		return objects.Part{}, err
 	}
-	segment, settle, err := s.write(ctx, ref.Bucket, ref.Key, upload.Metadata.ChecksumAlgorithm, body)
+	segment, settle, err := s.write(ctx, target{ref.Bucket, ref.Key, upload.Metadata.ChecksumAlgorithm, upload.Metadata.Encryption}, body)
 	if err != nil {
 		return objects.Part{}, err
 	}

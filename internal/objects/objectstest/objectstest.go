@@ -21,7 +21,7 @@ func Open(t testing.TB, db *store.DB) *embedded.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := embedded.Open(embedded.Config{Dir: t.TempDir(), Index: x, Keys: root})
+	s, err := embedded.Open(embedded.Config{Dir: t.TempDir(), Index: x, Keys: embedded.RootOnly(root)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -97,7 +97,7 @@ func replace(ctx context.Context, tx *sql.Tx, o objects.Object, content string, 
 			return nil, err
 		}
 	}
-	metadata, err := encodeMetadata(o.Metadata)
+	metadata, err := encode("metadata", o.Metadata)
 	if err != nil {
 		return nil, err
 	}
@@ -128,6 +128,23 @@ func (x *Index) DeleteObjects(ctx context.Context, name string, keys []string) (
 		return nil
 	})
 	return committed(dropped, err)
+}
+
+// SetTags implements embedded.ObjectIndex.
+func (x *Index) SetTags(ctx context.Context, bucket, key string, tags map[string]string) error {
+	return x.db.Tx(ctx, func(tx *sql.Tx) error {
+		r, err := find(ctx, tx, bucket, key)
+		if err != nil {
+			return err
+		}
+		r.Metadata.Tags = tags
+		metadata, err := encode("metadata", r.Metadata)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE objects SET metadata = ? WHERE bucket = ? AND key = ?`, metadata, bucket, []byte(key))
+		return wrap("update tags", err)
+	})
 }
 
 // Objects implements embedded.ObjectIndex.

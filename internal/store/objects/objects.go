@@ -53,8 +53,12 @@ func (x *Index) CreateBucket(ctx context.Context, b objects.Bucket) error {
 		case !errors.Is(err, objects.ErrNoSuchBucket):
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO buckets (name, account_id, region, created_ms) VALUES (?, ?, ?, ?)`,
-			b.Name, b.AccountID, b.Region, b.Created.UnixMilli())
+		settings, err := encode("settings", b.Settings)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO buckets (`+bucketColumns+`) VALUES (?, ?, ?, ?, ?)`,
+			b.Name, b.AccountID, b.Region, b.Created.UnixMilli(), settings)
 		return wrap("insert bucket", err)
 	})
 }
@@ -64,7 +68,7 @@ func (x *Index) Bucket(ctx context.Context, name string) (objects.Bucket, error)
 	return bucket(ctx, x.db.Read(), name)
 }
 
-const bucketColumns = `name, account_id, region, created_ms`
+const bucketColumns = `name, account_id, region, created_ms, settings`
 
 func bucket(ctx context.Context, q queryer, name string) (objects.Bucket, error) {
 	b, err := scanBucket(q.QueryRowContext(ctx, `SELECT `+bucketColumns+` FROM buckets WHERE name = ?`, name))
@@ -76,9 +80,31 @@ func bucket(ctx context.Context, q queryer, name string) (objects.Bucket, error)
 
 func scanBucket(row scanner) (b objects.Bucket, err error) {
 	var created int64
-	err = row.Scan(&b.Name, &b.AccountID, &b.Region, &created)
+	var settings string
+	if err := row.Scan(&b.Name, &b.AccountID, &b.Region, &created, &settings); err != nil {
+		return objects.Bucket{}, err
+	}
 	b.Created = fromMillis(created)
-	return b, err
+	return b, wrap("decode settings", json.Unmarshal([]byte(settings), &b.Settings))
+}
+
+// Configure implements embedded.BucketIndex.
+func (x *Index) Configure(ctx context.Context, name string, change func(*objects.Settings) error) error {
+	return x.db.Tx(ctx, func(tx *sql.Tx) error {
+		b, err := bucket(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		if err := change(&b.Settings); err != nil {
+			return err
+		}
+		settings, err := encode("settings", b.Settings)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE buckets SET settings = ? WHERE name = ?`, settings, name)
+		return wrap("update bucket", err)
+	})
 }
 
 // Buckets implements embedded.BucketIndex.
@@ -191,9 +217,9 @@ func committed(dropped []string, err error) ([]string, error) {
 	return dropped, nil
 }
 
-func encodeMetadata(m objects.Metadata) (string, error) {
-	b, err := json.Marshal(m)
-	return string(b), wrap("encode metadata", err)
+func encode(what string, v any) (string, error) {
+	b, err := json.Marshal(v)
+	return string(b), wrap("encode "+what, err)
 }
 
 func fromMillis(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

@@ -26,7 +26,7 @@ func scanUpload(s scanner) (u objects.Upload, err error) {
 
 // CreateUpload implements embedded.UploadIndex.
 func (x *Index) CreateUpload(ctx context.Context, u objects.Upload) error {
-	metadata, err := encodeMetadata(u.Metadata)
+	metadata, err := encode("metadata", u.Metadata)
 	if err != nil {
 		return err
 	}
