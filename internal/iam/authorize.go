@@ -1,0 +1,191 @@
+package iam
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/dictum/dictum/internal/aws/awserr"
+	"github.com/dictum/dictum/internal/bounded"
+	"github.com/dictum/dictum/internal/iam/policy"
+)
+
+// sessionPolicies is how many parsed session policies are kept, at least.
+const sessionPolicies = 1024
+
+// PolicyAuthorizer decides by policies. It is safe for concurrent use.
+type PolicyAuthorizer struct {
+	source        PolicySource
+	serviceBucket func(name string) bool
+	// sessions are session policies by their text; they never change.
+	sessions *bounded.Cache[string, *policy.Document]
+}
+
+var _ Authorizer = (*PolicyAuthorizer)(nil)
+
+// AuthorizerOption changes a PolicyAuthorizer.
+type AuthorizerOption func(*PolicyAuthorizer)
+
+// WithServiceBuckets tells which buckets belong to the service itself: nobody reaches them but the sessions that sign
+// links to service-managed output, each reading its own account's prefix. By default there are none.
+func WithServiceBuckets(is func(name string) bool) AuthorizerOption {
+	return func(z *PolicyAuthorizer) { z.serviceBucket = is }
+}
+
+// NewAuthorizer decides by the policies that source knows, those of resources and those of sessions.
+func NewAuthorizer(source PolicySource, options ...AuthorizerOption) *PolicyAuthorizer {
+	z := &PolicyAuthorizer{
+		source:        source,
+		serviceBucket: func(string) bool { return false },
+		sessions:      bounded.NewCache[string, *policy.Document](sessionPolicies),
+	}
+	for _, o := range options {
+		o(z)
+	}
+	return z
+}
+
+// Authorize implements Authorizer.
+func (z *PolicyAuthorizer) Authorize(ctx context.Context, c Caller, a Access) error {
+	d, err := z.decide(ctx, c, a, false)
+	if err != nil {
+		return err
+	}
+	if !d.Allowed {
+		return denial(c, a, d)
+	}
+	return nil
+}
+
+// Explain decides as Authorize does, and says which statements matched and which condition keys were missing
+// (SimulatePrincipalPolicy). The error is our own.
+func (z *PolicyAuthorizer) Explain(ctx context.Context, c Caller, a Access) (policy.Decision, error) {
+	return z.decide(ctx, c, a, true)
+}
+
+// ExplainWith decides as if the principal had the policies of p and no others but those of its session and of the
+// resource (SimulateCustomPolicy). What the simulation's context says goes into a.Keys, which come before
+// what is known of the caller.
+func (z *PolicyAuthorizer) ExplainWith(ctx context.Context, c Caller, a Access, p Policies) (policy.Decision, error) {
+	return z.evaluate(ctx, c, a, p, true)
+}
+
+func (z *PolicyAuthorizer) decide(ctx context.Context, c Caller, a Access, trace bool) (policy.Decision, error) {
+	if d, decided := z.links(c, a); decided {
+		return d, nil
+	}
+	var p Policies
+	if k := c.Principal.Kind; k == KindUser || k == KindRole {
+		var err error
+		p, err = z.source.PoliciesOf(ctx, c.Principal)
+		// Whoever is gone has no rights any more.
+		if err != nil && !errors.Is(err, ErrNoSuchEntity) {
+			return policy.Decision{}, fmt.Errorf("read policies of %s: %w", c.Principal.ARN, err)
+		}
+		if err != nil {
+			return policy.Decision{By: policy.Identity}, nil
+		}
+	}
+	return z.evaluate(ctx, c, a, p, trace)
+}
+
+// links is the rule for buckets of the service: a session that signs links reads its account's part of them, and does
+// nothing else; nobody else touches them, whatever policies say.
+func (z *PolicyAuthorizer) links(c Caller, a Access) (d policy.Decision, decided bool) {
+	bucket, key := "", ""
+	if rest, ok := strings.CutPrefix(a.Resource, "arn:aws:s3:::"); ok {
+		bucket, key, _ = strings.Cut(rest, "/")
+	}
+	service := bucket != "" && z.serviceBucket(bucket)
+	p := c.Principal
+	// A service that acts on its own has no key.
+	if p.Kind == KindService && p.AccessKeyID != "" {
+		own := p.AccountID != "" && strings.HasPrefix(key, p.AccountID+"/")
+		if service && own && a.Action == "s3:GetObject" {
+			return policy.Decision{Allowed: true}, true
+		}
+		return policy.Decision{By: policy.Session}, true
+	}
+	if service {
+		return policy.Decision{By: policy.Resource}, true
+	}
+	return policy.Decision{}, false
+}
+
+func (z *PolicyAuthorizer) evaluate(ctx context.Context, c Caller, a Access, p Policies, trace bool) (policy.Decision, error) {
+	set := policy.Set{Identity: p.Identity, Boundary: p.Boundary, Delegated: a.Delegated}
+	if s := c.Principal.Session; s != nil {
+		for _, text := range s.Policies {
+			doc, err := z.session(text)
+			if err != nil {
+				return policy.Decision{}, err
+			}
+			set.Session = append(set.Session, doc)
+		}
+	}
+	if a.Policy != nil {
+		doc, err := a.Policy(ctx)
+		if err != nil {
+			return policy.Decision{}, fmt.Errorf("read policy of %s: %w", a.Resource, err)
+		}
+		set.Resource = doc
+	}
+	k := conditionKeys{ctx: ctx, caller: &c, access: &a, tags: p.Tags}
+	d, err := policy.Evaluate(&policy.Request{
+		Principal: principalOf(c.Principal), Action: a.Action, Resource: a.Resource, Owner: a.Owner, Lookup: k.lookup, Trace: trace,
+	}, &set)
+	if err != nil {
+		return policy.Decision{}, fmt.Errorf("evaluate policies for %s: %w", a.Action, err)
+	}
+	return d, nil
+}
+
+// session parses a session's policy, once.
+func (z *PolicyAuthorizer) session(text string) (*policy.Document, error) {
+	if doc, ok := z.sessions.Get(text); ok {
+		return doc, nil
+	}
+	doc, err := policy.Parse([]byte(text), policy.Session)
+	if err != nil {
+		return nil, fmt.Errorf("read session policy: %w", err)
+	}
+	z.sessions.Put(text, doc)
+	return doc, nil
+}
+
+// principalOf says what policies need to know of a principal.
+func principalOf(p Principal) policy.Principal {
+	out := policy.Principal{Account: p.AccountID, ARN: p.ARN}
+	switch p.Kind {
+	case KindRoot:
+		out.Kind = policy.Root
+	case KindUser:
+		out.Kind, out.ID = policy.User, p.UserID
+	case KindRole:
+		out.Kind = policy.RoleSession
+		if p.Session != nil {
+			out.RoleARN, out.ID = p.Session.RoleARN, p.Session.RoleID
+		}
+	case KindService:
+		return policy.Principal{Kind: policy.Service, Name: p.Service}
+	default:
+		if p.Session != nil && p.Session.Provider != "" {
+			return policy.Principal{Kind: policy.WebIdentity, Name: p.Session.Provider}
+		}
+		return policy.Principal{Kind: policy.Anonymous}
+	}
+	return out
+}
+
+// denial is what the caller is told.
+func denial(c Caller, a Access, d policy.Decision) error {
+	who := c.Principal.ARN
+	switch {
+	case who == "" && c.Principal.Service != "":
+		who = c.Principal.Service
+	case who == "":
+		who = "anonymous"
+	}
+	return awserr.Fail(awserr.NotAuthorized, "principal", who, "action", a.Action, "resource", a.Resource, "reason", d.Reason(a.Action))
+}
