@@ -33,8 +33,8 @@ func TestOpenRoot(t *testing.T) {
 			t.Error("another key the second time")
 		}
 		entries, _ := os.ReadDir(filepath.Dir(path))
-		if len(entries) != 1 {
-			t.Errorf("temporary files left behind: %v", entries)
+		if len(entries) != 2 {
+			t.Errorf("want the root key and the keyring, got %v", entries)
 		}
 	})
 	t.Run("refuses a file others can read and says what to do", func(t *testing.T) {
