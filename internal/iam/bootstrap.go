@@ -3,23 +3,15 @@ package iam
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
 // AdministratorName is the user that every new account has.
 const AdministratorName = "admin"
 
-// Store keeps identities.
-type Store interface {
-	Credentials
-	// CreateAccount stores an account with its first user and that user's key, all or nothing. The
-	// secret is sealed before it is written. It returns ErrAccountExists when the id is taken.
-	CreateAccount(ctx context.Context, a Account, u User, k AccessKey) error
-	// Accounts returns all accounts, the oldest first.
-	Accounts(ctx context.Context) ([]Account, error)
-	// Administrator returns the oldest active key of the account's administrator, or ErrNoSuchKey.
-	Administrator(ctx context.Context, accountID string) (Credential, error)
-}
+// AdministratorAccess is the AWS managed policy that allows everything. Every account's first user has it.
+const AdministratorAccess = "arn:aws:iam::aws:policy/AdministratorAccess"
 
 // CreateAccount makes an account with its administrator and one access key.
 func CreateAccount(ctx context.Context, s Store, name string, now time.Time) (Credential, error) {
@@ -31,18 +23,20 @@ func CreateAccount(ctx context.Context, s Store, name string, now time.Time) (Cr
 	if err != nil {
 		return Credential{}, err
 	}
-	k, err := NewAccessKey(u.ID, now)
+	u.Attached = []string{AdministratorAccess}
+	k, err := NewAccessKey(a.ID, u.ID, now)
 	if err != nil {
 		return Credential{}, err
 	}
-	if err := s.CreateAccount(ctx, a, u, k); err != nil {
+	if err := s.CreateAccount(ctx, a, []Record{u.record(), k.record()}); err != nil {
 		return Credential{}, fmt.Errorf("create account: %w", err)
 	}
 	return k.Credential(u), nil
 }
 
 // Bootstrap makes the first account where there is none, and returns the key of the first
-// account's administrator. It may be called at every start.
+// account's administrator. It may be called at every start. It returns ErrNoSuchKey when the administrator was
+// deleted or has no active key.
 func Bootstrap(ctx context.Context, s Store, now time.Time) (cred Credential, created bool, err error) {
 	accounts, err := s.Accounts(ctx)
 	if err != nil {
@@ -55,9 +49,26 @@ func Bootstrap(ctx context.Context, s Store, now time.Time) (cred Credential, cr
 		}
 		return cred, true, nil
 	}
-	cred, err = s.Administrator(ctx, accounts[0].ID)
+	cred, err = Administrator(ctx, s, accounts[0].ID)
 	if err != nil {
 		return Credential{}, false, fmt.Errorf("bootstrap: administrator of account %s: %w", accounts[0].ID, err)
 	}
 	return cred, false, nil
+}
+
+// Administrator returns the oldest active key of the account's administrator, or ErrNoSuchKey.
+func Administrator(ctx context.Context, s Store, accountID string) (Credential, error) {
+	snapshot, err := load(ctx, s, accountID)
+	if err != nil {
+		return Credential{}, err
+	}
+	u, err := snapshot.User(AdministratorName)
+	if err != nil {
+		return Credential{}, ErrNoSuchKey
+	}
+	keys := slices.DeleteFunc(snapshot.Keys(u.ID), func(k AccessKey) bool { return !k.Active })
+	if len(keys) == 0 {
+		return Credential{}, ErrNoSuchKey
+	}
+	return s.Lookup(ctx, keys[0].ID)
 }

@@ -33,7 +33,7 @@ func TestNewIdentitiesLookLikeAWS(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		k, err := iam.NewAccessKey(u.ID, start)
+		k, err := iam.NewAccessKey(a.ID, u.ID, start)
 		if err != nil {
 			t.Fatal(err)
 		}

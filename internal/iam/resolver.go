@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/dictum/dictum/internal/bounded"
@@ -19,6 +20,10 @@ type Resolver struct {
 	ttl    time.Duration
 	now    func() time.Time
 	cache  *bounded.Cache[string, cached]
+
+	mu sync.Mutex // guards forgotten, and that nothing is put after it was forgotten
+	// forgotten counts calls of Forget.
+	forgotten uint64
 }
 
 type cached struct {
@@ -42,6 +47,9 @@ func (r *Resolver) Lookup(ctx context.Context, accessKeyID string) (Credential, 
 	if hit, ok := r.cache.Get(accessKeyID); ok && now.Before(hit.until) {
 		return hit.credential, nil
 	}
+	r.mu.Lock()
+	before := r.forgotten
+	r.mu.Unlock()
 	for _, place := range r.places {
 		c, err := place.Lookup(ctx, accessKeyID)
 		if errors.Is(err, ErrNoSuchKey) {
@@ -50,12 +58,27 @@ func (r *Resolver) Lookup(ctx context.Context, accessKeyID string) (Credential, 
 		if err != nil {
 			return Credential{}, err
 		}
-		r.cache.Put(accessKeyID, cached{credential: c, until: now.Add(r.ttl)})
+		r.remember(accessKeyID, cached{credential: c, until: now.Add(r.ttl)}, before)
 		return c, nil
 	}
 	r.cache.Delete(accessKeyID)
 	return Credential{}, ErrNoSuchKey
 }
 
+// remember keeps what was read unless something was forgotten since: it may be what was read.
+func (r *Resolver) remember(accessKeyID string, c cached, before uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.forgotten == before {
+		r.cache.Put(accessKeyID, c)
+	}
+}
+
 // Forget makes the next Lookup of the key read anew: to be called when a key was disabled or deleted.
-func (r *Resolver) Forget(accessKeyID string) { r.cache.Delete(accessKeyID) }
+// No Lookup that began before it has its answer remembered.
+func (r *Resolver) Forget(accessKeyID string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.forgotten++
+	r.cache.Delete(accessKeyID)
+}

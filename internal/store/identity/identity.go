@@ -1,5 +1,5 @@
-// Package identity keeps accounts, users and access keys in SQL. Secrets are sealed with the root
-// key and bound to their key id and user, so a row copied onto another opens nothing. Start at Open.
+// Package identity keeps accounts and all that belongs to them in SQL. Secrets are sealed with the root
+// key and bound to their record and owner, so a row copied onto another opens nothing. Start at Open.
 package identity
 
 import (
@@ -44,10 +44,10 @@ func Open(ctx context.Context, db *store.DB, sealer Sealer) (*Identities, error)
 }
 
 // CreateAccount implements iam.Store.
-func (s *Identities) CreateAccount(ctx context.Context, a iam.Account, u iam.User, k iam.AccessKey) error {
-	sealed, err := s.sealer.Seal([]byte(k.Secret), secretContext(k.ID, u.ID))
+func (s *Identities) CreateAccount(ctx context.Context, a iam.Account, records []iam.Record) error {
+	rows, err := s.seal(records)
 	if err != nil {
-		return fmt.Errorf("seal secret of %s: %w", k.ID, err)
+		return fmt.Errorf("create account %s: %w", a.ID, err)
 	}
 	err = s.db.Tx(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO accounts (id, name, created) VALUES (?, ?, ?)`,
@@ -57,15 +57,7 @@ func (s *Identities) CreateAccount(ctx context.Context, a iam.Account, u iam.Use
 			}
 			return fmt.Errorf("insert account: %w", err)
 		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO users (id, account_id, name, created) VALUES (?, ?, ?, ?)`,
-			u.ID, a.ID, u.Name, u.Created.UnixMilli()); err != nil {
-			return fmt.Errorf("insert user: %w", err)
-		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO access_keys (id, user_id, secret, created) VALUES (?, ?, ?, ?)`,
-			k.ID, u.ID, sealed, k.Created.UnixMilli()); err != nil {
-			return fmt.Errorf("insert access key: %w", err)
-		}
-		return nil
+		return put(ctx, tx, a.ID, rows)
 	})
 	if err != nil {
 		return fmt.Errorf("create account %s: %w", a.ID, err)
@@ -96,39 +88,123 @@ func (s *Identities) Accounts(ctx context.Context) ([]iam.Account, error) {
 	return accounts, nil
 }
 
-const selectKey = `SELECT k.id, k.secret, u.id, u.account_id, u.name
-	FROM access_keys k JOIN users u ON u.id = k.user_id WHERE k.active = 1 AND `
-
 // Lookup implements iam.Credentials.
 func (s *Identities) Lookup(ctx context.Context, accessKeyID string) (iam.Credential, error) {
-	return s.credential(s.db.Read().QueryRowContext(ctx, selectKey+`k.id = ?`, accessKeyID))
+	return iam.FindKey(ctx, s, accessKeyID)
 }
 
-// Administrator implements iam.Store.
-func (s *Identities) Administrator(ctx context.Context, accountID string) (iam.Credential, error) {
-	return s.credential(s.db.Read().QueryRowContext(ctx,
-		selectKey+`u.account_id = ? AND u.name = ? ORDER BY k.created, k.id LIMIT 1`, accountID, iam.AdministratorName))
+// Records implements iam.Store.
+func (s *Identities) Records(ctx context.Context, accountID string) (records []iam.Record, version int64, err error) {
+	err = s.db.View(ctx, func(tx *sql.Tx) error {
+		err := tx.QueryRowContext(ctx, `SELECT version FROM accounts WHERE id = ?`, accountID).Scan(&version)
+		if errors.Is(err, sql.ErrNoRows) {
+			return iam.ErrNoSuchEntity
+		}
+		if err != nil {
+			return fmt.Errorf("read account: %w", err)
+		}
+		rows, err := tx.QueryContext(ctx, `SELECT type, id, body FROM iam_records WHERE account_id = ?`, accountID)
+		if err != nil {
+			return fmt.Errorf("read records: %w", err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var r iam.Record
+			if err := rows.Scan(&r.Type, &r.ID, &r.Body); err != nil {
+				return fmt.Errorf("read records: %w", err)
+			}
+			records = append(records, r)
+		}
+		return rows.Err()
+	})
+	return records, version, err
 }
 
-func (s *Identities) credential(row *sql.Row) (iam.Credential, error) {
-	var k iam.AccessKey
-	var u iam.User
+// Record implements iam.Store.
+func (s *Identities) Record(ctx context.Context, key iam.RecordKey) (r iam.Record, accountID string, err error) {
+	var owner sql.NullString
 	var sealed []byte
-	err := row.Scan(&k.ID, &sealed, &u.ID, &u.AccountID, &u.Name)
+	r = iam.Record{Type: key.Type, ID: key.ID}
+	err = s.db.Read().QueryRowContext(ctx, `SELECT account_id, body, owner, secret FROM iam_records WHERE type = ? AND id = ?`,
+		key.Type, key.ID).Scan(&accountID, &r.Body, &owner, &sealed)
 	if errors.Is(err, sql.ErrNoRows) {
-		return iam.Credential{}, iam.ErrNoSuchKey
+		return iam.Record{}, "", iam.ErrNoSuchEntity
 	}
 	if err != nil {
-		return iam.Credential{}, fmt.Errorf("read access key: %w", err)
+		return iam.Record{}, "", fmt.Errorf("read %s %s: %w", key.Type, key.ID, err)
 	}
-	secret, err := s.sealer.Open(sealed, secretContext(k.ID, u.ID))
-	if err != nil {
-		return iam.Credential{}, fmt.Errorf("open secret of %s: %w", k.ID, err)
+	r.Owner = owner.String
+	if sealed != nil {
+		if r.Secret, err = s.sealer.Open(sealed, secretContext(r)); err != nil {
+			return iam.Record{}, "", fmt.Errorf("open secret of %s: %w", key.ID, err)
+		}
 	}
-	k.Secret = string(secret)
-	return k.Credential(u), nil
+	return r, accountID, nil
 }
 
-func secretContext(keyID, userID string) kms.Context {
-	return kms.Context{"use": "access-key", "access-key": keyID, "user": userID}
+// Save implements iam.Store.
+func (s *Identities) Save(ctx context.Context, accountID string, version int64, records []iam.Record, remove []iam.RecordKey) error {
+	rows, err := s.seal(records)
+	if err != nil {
+		return err
+	}
+	return s.db.Tx(ctx, func(tx *sql.Tx) error {
+		moved, err := tx.ExecContext(ctx, `UPDATE accounts SET version = version + 1 WHERE id = ? AND version = ?`, accountID, version)
+		if err != nil {
+			return fmt.Errorf("count change: %w", err)
+		}
+		if n, err := moved.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(iam.ErrConflict, err)
+		}
+		for _, key := range remove {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM iam_records WHERE type = ? AND id = ? AND account_id = ?`,
+				key.Type, key.ID, accountID); err != nil {
+				return fmt.Errorf("delete %s %s: %w", key.Type, key.ID, err)
+			}
+		}
+		return put(ctx, tx, accountID, rows)
+	})
+}
+
+// row is a record whose secret is sealed.
+type row struct {
+	iam.Record
+	sealed []byte
+}
+
+func (s *Identities) seal(records []iam.Record) ([]row, error) {
+	rows := make([]row, len(records))
+	for i, r := range records {
+		rows[i].Record = r
+		if r.Secret == nil {
+			continue
+		}
+		var err error
+		if rows[i].sealed, err = s.sealer.Seal(r.Secret, secretContext(r)); err != nil {
+			return nil, fmt.Errorf("seal secret of %s: %w", r.ID, err)
+		}
+	}
+	return rows, nil
+}
+
+// put writes records over those with their ids, but never over another account's.
+func put(ctx context.Context, tx *sql.Tx, accountID string, rows []row) error {
+	for _, r := range rows {
+		written, err := tx.ExecContext(ctx, `INSERT INTO iam_records (type, id, account_id, body, owner, secret) VALUES (?, ?, ?, ?, ?, ?)
+			ON CONFLICT (type, id) DO UPDATE SET body = excluded.body, owner = excluded.owner, secret = coalesce(excluded.secret, secret)
+			WHERE account_id = excluded.account_id`,
+			r.Type, r.ID, accountID, string(r.Body), sql.NullString{String: r.Owner, Valid: r.Owner != ""}, r.sealed)
+		if err != nil {
+			return fmt.Errorf("write %s %s: %w", r.Type, r.ID, err)
+		}
+		if n, err := written.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(iam.ErrExists, err)
+		}
+	}
+	return nil
+}
+
+// secretContext binds a secret to its place. Access keys have had theirs since the first version.
+func secretContext(r iam.Record) kms.Context {
+	return kms.Context{"use": string(r.Type), string(r.Type): r.ID, "user": r.Owner}
 }
