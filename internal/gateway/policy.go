@@ -32,7 +32,11 @@ func (Administrators) Authorize(_ context.Context, c iam.Caller, a iam.Access) e
 	case inServiceBucket(a.Resource):
 		return denied(c, a, "no resource-based policy allows the "+a.Action+" action")
 	}
-	if account := accountOf(a.Resource); account != "" && account != c.Principal.AccountID {
+	account := accountOf(a.Resource)
+	if a.Owner != "" {
+		account = a.Owner // S3's ARNs name no account.
+	}
+	if account != "" && account != c.Principal.AccountID {
 		return denied(c, a, "no resource-based policy allows the "+a.Action+" action")
 	}
 	return nil

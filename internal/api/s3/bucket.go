@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dictum/dictum/internal/iam"
 	"github.com/dictum/dictum/internal/objects"
 )
 
@@ -18,9 +19,6 @@ const firstRegion = "us-east-1"
 var regionName = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]+$`)
 
 func (s *Service) listBuckets(w http.ResponseWriter, r *request) error {
-	if r.call.Principal.Service != "" {
-		return errAccessDenied
-	}
 	limit, err := r.number("max-buckets", 10_000, 10_000)
 	if err != nil {
 		return err
@@ -49,14 +47,8 @@ func (s *Service) listBuckets(w http.ResponseWriter, r *request) error {
 }
 
 func (s *Service) createBucket(w http.ResponseWriter, r *request) error {
-	if r.call.Principal.Service != "" {
-		return errAccessDenied
-	}
 	if !validBucketName(r.bucket) {
 		return errInvalidBucketName.With("BucketName", r.bucket)
-	}
-	if objects.IsServiceBucket(r.bucket) {
-		return objects.ErrBucketExists
 	}
 	var body struct {
 		XMLName            xml.Name `xml:"CreateBucketConfiguration"`
@@ -67,14 +59,27 @@ func (s *Service) createBucket(w http.ResponseWriter, r *request) error {
 	if err := readDocument(r, &body); err != nil {
 		return err
 	}
+	keys := r.conditions()
+	if body.LocationConstraint != "" {
+		keys["s3:locationconstraint"] = []string{body.LocationConstraint}
+	}
+	if err := r.call.Authorize(r.Context(), iam.Access{Action: "s3:CreateBucket", Resource: objects.ARN(r.bucket, ""), Keys: keys}); err != nil {
+		return err
+	}
 	if body.Location != nil || body.Bucket != nil {
 		return notImplemented("CreateBucketConfiguration")
+	}
+	if objects.IsServiceBucket(r.bucket) {
+		return objects.ErrBucketExists
 	}
 	region, err := bucketRegion(body.LocationConstraint, r.call.Region)
 	if err != nil {
 		return err
 	}
-	err = s.store.CreateBucket(r.Context(), objects.Bucket{Name: r.bucket, AccountID: r.call.Principal.AccountID, Region: region, Created: r.call.Time})
+	blocked := objects.BlockAll
+	err = s.store.CreateBucket(r.Context(), objects.Bucket{
+		Name: r.bucket, AccountID: r.call.Principal.AccountID, Region: region, Created: r.call.Time, Settings: objects.Settings{Block: &blocked},
+	})
 	// Long ago creating a bucket again was fine in the first region, and still is.
 	if errors.Is(err, objects.ErrBucketOwned) && region == firstRegion {
 		existing, lookup := s.store.Bucket(r.Context(), r.bucket)
@@ -143,34 +148,23 @@ func validBucketName(name string) bool {
 	return true
 }
 
-func (s *Service) headBucket(w http.ResponseWriter, r *request) error {
-	b, err := s.own(r)
-	if err != nil {
-		return err
-	}
-	w.Header().Set("X-Amz-Bucket-Region", b.Region)
+func (*Service) headBucket(w http.ResponseWriter, r *request) error {
+	w.Header().Set("X-Amz-Bucket-Region", r.target.Region)
 	w.Header().Set("X-Amz-Access-Point-Alias", "false")
 	w.Header().Set("Content-Type", "application/xml")
 	w.WriteHeader(http.StatusOK)
 	return nil
 }
 
-func (s *Service) getBucketLocation(w http.ResponseWriter, r *request) error {
-	b, err := s.own(r)
-	if err != nil {
-		return err
-	}
-	doc := locationConstraint{Xmlns: namespace, Region: b.Region}
-	if b.Region == firstRegion {
+func (*Service) getBucketLocation(w http.ResponseWriter, r *request) error {
+	doc := locationConstraint{Xmlns: namespace, Region: r.target.Region}
+	if doc.Region == firstRegion {
 		doc.Region = ""
 	}
 	return reply(w, http.StatusOK, doc)
 }
 
 func (s *Service) deleteBucket(w http.ResponseWriter, r *request) error {
-	if _, err := s.own(r); err != nil {
-		return err
-	}
 	if err := s.store.DeleteBucket(r.Context(), r.bucket); err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"encoding/xml"
 	"io"
 	"time"
+
+	"github.com/dictum/dictum/internal/objects"
 )
 
 // namespace is that of all documents but errors.
@@ -196,16 +198,45 @@ type (
 		Xmlns   string   `xml:"xmlns,attr"`
 		Payer   string
 	}
+	ownershipControls struct {
+		XMLName         xml.Name `xml:"OwnershipControls"`
+		Xmlns           string   `xml:"xmlns,attr"`
+		ObjectOwnership string   `xml:"Rule>ObjectOwnership"`
+	}
 	tagging struct {
 		XMLName xml.Name `xml:"Tagging"`
 		Xmlns   string   `xml:"xmlns,attr"`
-		TagSet  struct{}
+		TagSet  tagSet
+	}
+	tagSet struct {
+		Tag []tag
+	}
+	tag struct {
+		Key, Value string
 	}
 	encryption struct {
-		XMLName          xml.Name `xml:"ServerSideEncryptionConfiguration"`
-		Xmlns            string   `xml:"xmlns,attr"`
-		Algorithm        string   `xml:"Rule>ApplyServerSideEncryptionByDefault>SSEAlgorithm"`
-		BucketKeyEnabled bool     `xml:"Rule>BucketKeyEnabled"`
+		XMLName xml.Name         `xml:"ServerSideEncryptionConfiguration"`
+		Xmlns   string           `xml:"xmlns,attr"`
+		Rule    []encryptionRule `xml:"Rule"`
+	}
+	encryptionRule struct {
+		Default          *encryptionDefault `xml:"ApplyServerSideEncryptionByDefault"`
+		BucketKeyEnabled bool
+		Blocked          *struct{} `xml:"BlockedEncryptionTypes"`
+	}
+	encryptionDefault struct {
+		SSEAlgorithm   string
+		KMSMasterKeyID string `xml:",omitempty"`
+	}
+	policyStatus struct {
+		XMLName  xml.Name `xml:"PolicyStatus"`
+		Xmlns    string   `xml:"xmlns,attr"`
+		IsPublic bool
+	}
+	publicAccessBlock struct {
+		XMLName xml.Name `xml:"PublicAccessBlockConfiguration"`
+		Xmlns   string   `xml:"xmlns,attr"`
+		objects.PublicAccessBlock
 	}
 	accessControl struct {
 		XMLName xml.Name `xml:"AccessControlPolicy"`
@@ -260,8 +291,6 @@ func empty(name string) func(*request) any {
 	return func(*request) any { return emptyDocument{XMLName: xml.Name{Local: name}, Xmlns: namespace} }
 }
 
-func sseS3() encryption { return encryption{Xmlns: namespace, Algorithm: "AES256"} }
-
 // canonicalID is the account's canonical user id: 64 hex digits that do not show the account.
 func canonicalID(accountID string) string {
 	sum := sha256.Sum256([]byte("canonical user " + accountID))
@@ -269,7 +298,7 @@ func canonicalID(accountID string) string {
 }
 
 func ownerOnly(r *request) accessControl {
-	id := canonicalID(r.call.Principal.AccountID)
+	id := canonicalID(r.target.AccountID)
 	return accessControl{Xmlns: namespace, Owner: owner{id}, Grants: []grant{{
 		Grantee:    grantee{Xsi: "http://www.w3.org/2001/XMLSchema-instance", Type: "CanonicalUser", ID: id},
 		Permission: "FULL_CONTROL",
@@ -279,19 +308,33 @@ func ownerOnly(r *request) accessControl {
 // maxDocument is the largest XML body in bytes: 10,000 parts with checksums, or 1,000 escaped keys.
 const maxDocument = 8 << 20
 
-// readDocument reads an XML body to its verified end and decodes it; an empty one leaves doc as it is.
-func readDocument(r *request, doc any) error {
-	body, err := io.ReadAll(io.LimitReader(r.Body, maxDocument+1))
+// readRequired reads an XML body that must be there.
+func readRequired(r *request, doc any) error {
+	body, err := readBody(r)
 	if err != nil {
 		return err
 	}
-	if len(body) > maxDocument {
-		return errMalformedXML
-	}
-	if len(body) == 0 {
-		return nil
+	return decodeDocument(body, doc)
+}
+
+// readDocument reads an XML body to its verified end and decodes it; an empty one leaves doc as it is.
+func readDocument(r *request, doc any) error {
+	body, err := readBody(r)
+	if err != nil || len(body) == 0 {
+		return err
 	}
 	return decodeDocument(body, doc)
+}
+
+func readBody(r *request) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxDocument+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > maxDocument {
+		return nil, errMalformedXML
+	}
+	return body, nil
 }
 
 func decodeDocument(body []byte, doc any) error {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/dictum/dictum/internal/aws/awserr"
 	"github.com/dictum/dictum/internal/objects"
+	"github.com/dictum/dictum/internal/objects/guarded"
 )
 
 func s3error(status int, code, message string) *awserr.Error {
@@ -33,6 +34,7 @@ var (
 	errBucketNotEmpty      = s3error(409, "BucketNotEmpty", "The bucket you tried to delete is not empty")
 	errNoSuchBucket        = s3error(404, "NoSuchBucket", "The specified bucket does not exist")
 	errNoSuchKey           = s3error(404, "NoSuchKey", "The specified key does not exist.")
+	errNoPolicy            = s3error(404, "NoSuchBucketPolicy", "The bucket policy does not exist")
 	errCopySource          = s3error(400, "InvalidArgument", "Invalid copy source object key").With("ArgumentName", "x-amz-copy-source")
 	errNoACLs              = s3error(400, "AccessControlListNotSupported", "The bucket does not allow ACLs")
 	errMissingMD5          = s3error(400, "InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
@@ -64,7 +66,8 @@ func notImplemented(header string) error {
 // translate turns errors of the store into S3's. Others pass.
 func translate(err error, bucket, key string) error {
 	var shown *awserr.Error
-	if err == nil || errors.As(err, &shown) {
+	var refused *awserr.Failure
+	if err = guarded.Shown(err); err == nil || errors.As(err, &shown) || errors.As(err, &refused) {
 		return err
 	}
 	var part *objects.PartError

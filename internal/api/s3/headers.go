@@ -42,7 +42,9 @@ func (r *request) metadata() (objects.Metadata, error) {
 		return m, s3error(400, "MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size").
 			With("Size", strconv.Itoa(size)).With("MaxSizeAllowed", strconv.Itoa(maxUserMetadata))
 	}
-	return m, nil
+	var err error
+	m.Tags, err = headerTags(r.header.Get("X-Amz-Tagging"))
+	return m, err
 }
 
 // describe sets the headers that tell of an object.
@@ -70,11 +72,11 @@ func describe(h http.Header, o objects.Object) {
 	h.Set("Accept-Ranges", "bytes")
 	h.Set("Last-Modified", o.Modified.UTC().Format(http.TimeFormat))
 	h.Set("ETag", quote(o.ETag))
-	setEncrypted(h)
+	setEncrypted(h, m.Encryption)
+	if len(m.Tags) > 0 {
+		h.Set("X-Amz-Tagging-Count", strconv.Itoa(len(m.Tags)))
+	}
 }
-
-// setEncrypted says that the object is encrypted at rest with keys of ours, as all are.
-func setEncrypted(h http.Header) { h.Set("X-Amz-Server-Side-Encryption", "AES256") }
 
 func setChecksum(h http.Header, algorithm, value, kind string) {
 	if value == "" {
@@ -120,7 +122,7 @@ type conditions struct {
 	match, noneMatch, modifiedSince, unmodifiedSince string
 }
 
-func (r *request) conditions(prefix string) conditions {
+func (r *request) conditionsOf(prefix string) conditions {
 	return conditions{
 		match: r.header.Get(prefix + "If-Match"), noneMatch: r.header.Get(prefix + "If-None-Match"),
 		modifiedSince: r.header.Get(prefix + "If-Modified-Since"), unmodifiedSince: r.header.Get(prefix + "If-Unmodified-Since"),

@@ -27,9 +27,6 @@ func (r *request) encoder() (encode func(string) string, kind string, err error)
 
 // page lists what the parameters common to both versions ask for.
 func (s *Service) page(r *request, after string) (l objects.Listing, limit int, err error) {
-	if _, err = s.own(r); err != nil {
-		return l, 0, err
-	}
 	if limit, err = r.number("max-keys", maxKeys, maxKeys); err != nil {
 		return l, 0, err
 	}
@@ -85,7 +82,7 @@ func (s *Service) listObjectsV2(w http.ResponseWriter, r *request) error {
 	}
 	var who *owner
 	if r.query.Get("fetch-owner") == "true" {
-		who = &owner{canonicalID(r.call.Principal.AccountID)}
+		who = &owner{canonicalID(r.target.AccountID)}
 	}
 	doc.Contents, doc.CommonPrefixes = entries(l, encode, who)
 	return reply(w, http.StatusOK, doc)
@@ -107,6 +104,6 @@ func (s *Service) listObjects(w http.ResponseWriter, r *request) error {
 	if l.More && doc.Delimiter != "" { // Without a delimiter the last key is the marker.
 		doc.NextMarker = encode(l.Next)
 	}
-	doc.Contents, doc.CommonPrefixes = entries(l, encode, &owner{canonicalID(r.call.Principal.AccountID)})
+	doc.Contents, doc.CommonPrefixes = entries(l, encode, &owner{canonicalID(r.target.AccountID)})
 	return reply(w, http.StatusOK, doc)
 }

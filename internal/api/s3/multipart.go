@@ -2,6 +2,7 @@ package s3
 
 import (
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,9 +18,6 @@ func (r *request) upload() objects.UploadRef {
 }
 
 func (s *Service) createUpload(w http.ResponseWriter, r *request) error {
-	if _, err := s.own(r); err != nil {
-		return err
-	}
 	meta, err := r.metadata()
 	if err != nil {
 		return err
@@ -38,12 +36,18 @@ func (s *Service) createUpload(w http.ResponseWriter, r *request) error {
 			return invalidRequest(fmt.Sprintf("The %s checksum type cannot be used with the %s checksum algorithm.", meta.ChecksumType, strings.ToLower(meta.ChecksumAlgorithm)))
 		}
 	}
+	if meta.Encryption, err = s.encryption(r); err != nil {
+		return err
+	}
 	u, err := s.store.CreateUpload(r.Context(), r.bucket, r.key, meta)
 	if err != nil {
 		return err
 	}
 	h := w.Header()
-	setEncrypted(h)
+	r.stored(h, meta.Encryption)
+	if err := setContext(h, meta.Encryption); err != nil {
+		return err
+	}
 	if meta.ChecksumAlgorithm != "" {
 		h.Set("X-Amz-Checksum-Algorithm", meta.ChecksumAlgorithm)
 		h.Set("X-Amz-Checksum-Type", meta.ChecksumType)
@@ -59,10 +63,18 @@ func (r *request) partNumber() (int, error) {
 	return n, nil
 }
 
-func (s *Service) uploadPart(w http.ResponseWriter, r *request) error {
-	if _, err := s.own(r); err != nil {
-		return err
+// partOf returns the upload that a part is for, when the caller may use its key: parts and completion need
+// kms:Decrypt, the upload itself kms:GenerateDataKey.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html#mpuAndPermissions
+func (s *Service) partOf(r *request) (objects.Upload, error) {
+	u, err := s.store.Upload(r.Context(), r.upload())
+	if err != nil {
+		return u, err
 	}
+	return u, s.rules.Decrypt(r.Context(), r.call.Caller, r.target, r.key, u.Metadata.Encryption)
+}
+
+func (s *Service) uploadPart(w http.ResponseWriter, r *request) error {
 	number, err := r.partNumber()
 	if err != nil {
 		return err
@@ -70,22 +82,23 @@ func (s *Service) uploadPart(w http.ResponseWriter, r *request) error {
 	if err := r.checkLength(); err != nil {
 		return err
 	}
-	p, err := s.store.PutPart(r.Context(), r.upload(), number, r.Body)
+	u, err := s.partOf(r)
+	if err != nil {
+		return err
+	}
+	p, err := s.store.PutPart(r.Context(), u.UploadRef, number, r.Body)
 	if err != nil {
 		return err
 	}
 	h := w.Header()
 	h.Set("ETag", quote(p.ETag))
-	setEncrypted(h)
+	r.stored(h, u.Metadata.Encryption)
 	setChecksum(h, p.ChecksumAlgorithm, p.ChecksumValue, "")
 	w.WriteHeader(http.StatusOK)
 	return nil
 }
 
 func (s *Service) uploadPartCopy(w http.ResponseWriter, r *request) error {
-	if _, err := s.own(r); err != nil {
-		return err
-	}
 	number, err := r.partNumber()
 	if err != nil {
 		return err
@@ -104,11 +117,15 @@ func (s *Service) uploadPartCopy(w http.ResponseWriter, r *request) error {
 	if part.length > objects.MaxPut {
 		return errCopyTooLarge
 	}
-	p, err := s.store.PutPart(r.Context(), r.upload(), number, io.NewSectionReader(content, part.start, part.length))
+	u, err := s.partOf(r)
 	if err != nil {
 		return err
 	}
-	setEncrypted(w.Header())
+	p, err := s.store.PutPart(r.Context(), u.UploadRef, number, io.NewSectionReader(content, part.start, part.length))
+	if err != nil {
+		return err
+	}
+	r.stored(w.Header(), u.Metadata.Encryption)
 	return reply(w, http.StatusOK, copyResult{
 		XMLName: xml.Name{Local: "CopyPartResult"}, Xmlns: namespace, LastModified: isoTime(p.Modified), ETag: quote(p.ETag),
 		checksums: checksumOf(p.ChecksumAlgorithm, p.ChecksumValue),
@@ -162,9 +179,6 @@ func (c completeRequest) completion() (objects.Completion, error) {
 }
 
 func (s *Service) completeUpload(w http.ResponseWriter, r *request) error {
-	if _, err := s.own(r); err != nil {
-		return err
-	}
 	var body completeRequest
 	if err := readDocument(r, &body); err != nil {
 		return err
@@ -186,11 +200,15 @@ func (s *Service) completeUpload(w http.ResponseWriter, r *request) error {
 	if c.ChecksumValue, err = s.claimedChecksum(r); err != nil {
 		return err
 	}
+	// An upload that is there no more may have been completed: the store knows.
+	if _, err := s.partOf(r); err != nil && !errors.Is(err, objects.ErrNoSuchUpload) {
+		return err
+	}
 	o, err := s.store.CompleteUpload(r.Context(), r.upload(), c)
 	if err != nil {
 		return err
 	}
-	setEncrypted(w.Header())
+	r.stored(w.Header(), o.Metadata.Encryption)
 	return reply(w, http.StatusOK, completeResult{
 		Xmlns: namespace, Location: r.call.Origin + "/" + r.bucket + "/" + escapeKey(r.key), Bucket: r.bucket, Key: r.key, ETag: quote(o.ETag),
 		ChecksumType: o.Metadata.ChecksumType, checksums: checksumOf(o.Metadata.ChecksumAlgorithm, o.Metadata.ChecksumValue),
@@ -217,9 +235,6 @@ func (s *Service) claimedChecksum(r *request) (string, error) {
 }
 
 func (s *Service) abortUpload(w http.ResponseWriter, r *request) error {
-	if _, err := s.own(r); err != nil {
-		return err
-	}
 	if err := s.store.AbortUpload(r.Context(), r.upload()); err != nil {
 		return err
 	}
@@ -228,9 +243,6 @@ func (s *Service) abortUpload(w http.ResponseWriter, r *request) error {
 }
 
 func (s *Service) listParts(w http.ResponseWriter, r *request) error {
-	if _, err := s.own(r); err != nil {
-		return err
-	}
 	limit, err := r.number("max-parts", maxKeys, maxKeys)
 	if err != nil {
 		return err
@@ -247,9 +259,9 @@ func (s *Service) listParts(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	who := owner{canonicalID(r.call.Principal.AccountID)}
+	who, initiator := owner{canonicalID(r.target.AccountID)}, owner{canonicalID(r.call.Principal.AccountID)}
 	doc := listPartsResult{
-		Xmlns: namespace, Bucket: u.Bucket, Key: u.Key, UploadID: u.ID, Initiator: who, Owner: who, StorageClass: "STANDARD",
+		Xmlns: namespace, Bucket: u.Bucket, Key: u.Key, UploadID: u.ID, Initiator: initiator, Owner: who, StorageClass: "STANDARD",
 		PartNumberMarker: after, MaxParts: limit, IsTruncated: more,
 		ChecksumAlgorithm: u.Metadata.ChecksumAlgorithm, ChecksumType: u.Metadata.ChecksumType,
 	}
@@ -264,9 +276,6 @@ func (s *Service) listParts(w http.ResponseWriter, r *request) error {
 }
 
 func (s *Service) listUploads(w http.ResponseWriter, r *request) error {
-	if _, err := s.own(r); err != nil {
-		return err
-	}
 	encode, kind, err := r.encoder()
 	if err != nil {
 		return err
@@ -285,7 +294,7 @@ func (s *Service) listUploads(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	who := owner{canonicalID(r.call.Principal.AccountID)}
+	who, initiator := owner{canonicalID(r.target.AccountID)}, owner{canonicalID(r.call.Principal.AccountID)}
 	doc := listUploadsResult{
 		Xmlns: namespace, Bucket: r.bucket, KeyMarker: encode(q.AfterKey), UploadIDMarker: q.AfterID, Prefix: encode(q.Prefix),
 		Delimiter: encode(q.Delimiter), EncodingType: kind, MaxUploads: limit, IsTruncated: l.More,
@@ -293,7 +302,7 @@ func (s *Service) listUploads(w http.ResponseWriter, r *request) error {
 	}
 	for _, u := range l.Uploads {
 		doc.Upload = append(doc.Upload, uploadEntry{
-			Key: encode(u.Key), UploadID: u.ID, Initiator: who, Owner: who, StorageClass: "STANDARD", Initiated: isoTime(u.Initiated),
+			Key: encode(u.Key), UploadID: u.ID, Initiator: initiator, Owner: who, StorageClass: "STANDARD", Initiated: isoTime(u.Initiated),
 			ChecksumAlgorithm: u.Metadata.ChecksumAlgorithm, ChecksumType: u.Metadata.ChecksumType,
 		})
 	}

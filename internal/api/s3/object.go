@@ -11,6 +11,7 @@ import (
 	"github.com/dictum/dictum/internal/aws/awserr"
 	"github.com/dictum/dictum/internal/objects"
 	"github.com/dictum/dictum/internal/objects/checksum"
+	"github.com/dictum/dictum/internal/objects/guarded"
 )
 
 // checkLength refuses bodies without a length and beyond MaxPut before they are read.
@@ -29,9 +30,6 @@ func (s *Service) putObject(w http.ResponseWriter, r *request) error {
 	if r.query.Has("uploadId") || r.query.Has("partNumber") {
 		return invalidArgument("This operation needs both uploadId and partNumber", "uploadId", r.query.Get("uploadId"))
 	}
-	if _, err := s.own(r); err != nil {
-		return err
-	}
 	if err := r.checkLength(); err != nil {
 		return err
 	}
@@ -43,6 +41,9 @@ func (s *Service) putObject(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	if meta.Encryption, err = s.encryption(r); err != nil {
+		return err
+	}
 	// r.Body itself, because it knows its verified checksum: objects.Checksummed.
 	o, err := s.store.PutIf(r.Context(), r.bucket, r.key, r.Body, meta, only)
 	if err != nil {
@@ -50,33 +51,40 @@ func (s *Service) putObject(w http.ResponseWriter, r *request) error {
 	}
 	h := w.Header()
 	h.Set("ETag", quote(o.ETag))
-	setEncrypted(h)
+	r.stored(h, o.Metadata.Encryption)
+	if err := setContext(h, o.Metadata.Encryption); err != nil {
+		return err
+	}
 	setChecksum(h, o.Metadata.ChecksumAlgorithm, o.Metadata.ChecksumValue, o.Metadata.ChecksumType)
 	w.WriteHeader(http.StatusOK)
 	return nil
 }
 
 func (s *Service) headObject(w http.ResponseWriter, r *request) error {
-	if _, err := s.own(r); err != nil {
-		return err
-	}
 	o, err := s.store.Head(r.Context(), r.bucket, r.key)
 	if err != nil {
-		return err
+		return s.absent(r, r.target, err)
+	}
+	if r.wantsChecksum() {
+		// A checksum tells of the content.
+		if err := s.rules.Decrypt(r.Context(), r.call.Caller, r.target, r.key, o.Metadata.Encryption); err != nil {
+			return err
+		}
 	}
 	return s.answer(w, r, o, nil)
 }
 
 func (s *Service) getObject(w http.ResponseWriter, r *request) error {
-	if _, err := s.own(r); err != nil {
-		return err
-	}
-	o, content, err := s.store.Open(r.Context(), r.bucket, r.key)
+	o, content, err := s.rules.Open(r.Context(), r.call.Caller, r.target, r.key)
 	if err != nil {
-		return err
+		return s.absent(r, r.target, err)
 	}
 	defer content.Close()
 	return s.answer(w, r, o, content)
+}
+
+func (r *request) wantsChecksum() bool {
+	return strings.EqualFold(r.header.Get("X-Amz-Checksum-Mode"), "ENABLED")
 }
 
 // answer answers GET, or HEAD without content.
@@ -85,7 +93,7 @@ func (s *Service) answer(w http.ResponseWriter, r *request, o objects.Object, co
 		return err
 	}
 	h := w.Header()
-	switch r.conditions("").check(o) {
+	switch r.conditionsOf("").check(o) {
 	case failed:
 		return errPrecondition
 	case notModified:
@@ -107,7 +115,7 @@ func (s *Service) answer(w http.ResponseWriter, r *request, o objects.Object, co
 		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", part.start, part.start+part.length-1, o.Size))
 	} else {
 		part = byteRange{length: o.Size}
-		if strings.EqualFold(r.header.Get("X-Amz-Checksum-Mode"), "ENABLED") {
+		if r.wantsChecksum() {
 			setChecksum(h, o.Metadata.ChecksumAlgorithm, o.Metadata.ChecksumValue, o.Metadata.ChecksumType)
 		}
 	}
@@ -174,9 +182,6 @@ func checkPartNumber(r *request, o objects.Object) error {
 }
 
 func (s *Service) deleteObject(w http.ResponseWriter, r *request) error {
-	if _, err := s.own(r); err != nil {
-		return err
-	}
 	if r.header.Get("If-Match") != "" || r.header.Get("X-Amz-If-Match-Size") != "" || r.header.Get("X-Amz-If-Match-Last-Modified-Time") != "" {
 		return notImplemented("If-Match")
 	}
@@ -204,9 +209,6 @@ type deleteRequest struct {
 const maxDeletes = 1000
 
 func (s *Service) deleteObjects(w http.ResponseWriter, r *request) error {
-	if _, err := s.own(r); err != nil {
-		return err
-	}
 	var body deleteRequest
 	if err := readDocument(r, &body); err != nil {
 		return err
@@ -234,6 +236,16 @@ func (s *Service) deleteObjects(w http.ResponseWriter, r *request) error {
 			doc.Error = append(doc.Error, deleteError{Key: o.Key, VersionID: o.VersionID, Code: "NoSuchVersion", Message: "The specified version does not exist."})
 			continue
 		}
+		// Each key is authorised by itself, and refused by itself.
+		if err := s.allow(r, o.Key, "DeleteObject", nil); err != nil {
+			refused := awserr.For(awserr.S3, err)
+			if awserr.IsInternal(err) {
+				return err
+			}
+			doc.Error = append(doc.Error, deleteError{Key: o.Key, Code: refused.Code, Message: refused.Message})
+			continue
+		}
+		r.call.Resources = append(r.call.Resources, guarded.Resources(r.target, o.Key)[0])
 		keys = append(keys, o.Key)
 		if !body.Quiet {
 			doc.Deleted = append(doc.Deleted, deletedEntry{o.Key})
@@ -246,9 +258,6 @@ func (s *Service) deleteObjects(w http.ResponseWriter, r *request) error {
 }
 
 func (s *Service) copyObject(w http.ResponseWriter, r *request) error {
-	if _, err := s.own(r); err != nil {
-		return err
-	}
 	only, err := r.writeCondition()
 	if err != nil {
 		return err
@@ -265,36 +274,35 @@ func (s *Service) copyObject(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.copyTags(r, source, &meta); err != nil {
+		return err
+	}
+	if meta.Encryption, err = s.encryption(r); err != nil {
+		return err
+	}
 	o, err := s.store.PutIf(r.Context(), r.bucket, r.key, content, meta, only)
 	if err != nil {
 		return err
 	}
-	setEncrypted(w.Header())
+	r.stored(w.Header(), o.Metadata.Encryption)
+	if err := setContext(w.Header(), o.Metadata.Encryption); err != nil {
+		return err
+	}
 	return reply(w, http.StatusOK, copyResult{
 		XMLName: xml.Name{Local: "CopyObjectResult"}, Xmlns: namespace, LastModified: isoTime(o.Modified), ETag: quote(o.ETag),
 		ChecksumType: o.Metadata.ChecksumType, checksums: checksumOf(o.Metadata.ChecksumAlgorithm, o.Metadata.ChecksumValue),
 	})
 }
 
-// openSource opens what x-amz-copy-source names when it is the caller's and its conditions hold.
+// openSource opens what a copy is of, when its conditions hold and the caller may use its key.
 func (s *Service) openSource(r *request) (objects.Object, objects.Reader, error) {
-	bucket, key, err := copySource(r.header.Get("X-Amz-Copy-Source"))
+	from := r.source
+	o, content, err := s.rules.Open(r.Context(), r.call.Caller, from.bucket, from.key)
 	if err != nil {
-		return objects.Object{}, nil, err
-	}
-	b, err := s.bucketOf(r, bucket, key)
-	if err != nil {
-		return objects.Object{}, nil, err
-	}
-	if owner := r.header.Get("X-Amz-Source-Expected-Bucket-Owner"); owner != "" && owner != b.AccountID {
-		return objects.Object{}, nil, errAccessDenied
-	}
-	o, content, err := s.store.Open(r.Context(), bucket, key)
-	if err != nil {
-		return objects.Object{}, nil, translate(err, bucket, key)
+		return objects.Object{}, nil, translate(s.absent(r, from.bucket, err), from.bucket.Name, from.key)
 	}
 	// A copy has no "not modified": every condition that does not hold fails.
-	if r.conditions("X-Amz-Copy-Source-").check(o) != proceed {
+	if r.conditionsOf("X-Amz-Copy-Source-").check(o) != proceed {
 		content.Close()
 		return objects.Object{}, nil, errPrecondition
 	}
@@ -306,7 +314,8 @@ func (r *request) copyMetadata(source objects.Object) (objects.Metadata, error) 
 	meta := source.Metadata
 	switch directive := r.header.Get("X-Amz-Metadata-Directive"); directive {
 	case "", "COPY":
-		if source.Bucket == r.bucket && source.Key == r.key {
+		changed := r.header.Get(headerEncryption) != "" || r.header.Get("X-Amz-Tagging-Directive") == "REPLACE"
+		if source.Bucket == r.bucket && source.Key == r.key && !changed {
 			return meta, errCopyToItself
 		}
 	case "REPLACE":
@@ -330,15 +339,15 @@ func (r *request) copyMetadata(source objects.Object) (objects.Metadata, error) 
 }
 
 func (s *Service) getObjectAttributes(w http.ResponseWriter, r *request) error {
-	if _, err := s.own(r); err != nil {
-		return err
-	}
 	wanted := strings.Join(r.header.Values("X-Amz-Object-Attributes"), ",")
 	if wanted == "" {
 		return invalidArgument("The x-amz-object-attributes header specifying the attributes to be retrieved is either missing or empty", "x-amz-object-attributes", "")
 	}
 	o, err := s.store.Head(r.Context(), r.bucket, r.key)
 	if err != nil {
+		return s.absent(r, r.target, err)
+	}
+	if err := s.rules.Decrypt(r.Context(), r.call.Caller, r.target, r.key, o.Metadata.Encryption); err != nil {
 		return err
 	}
 	doc := objectAttributes{Xmlns: namespace}

@@ -1,0 +1,133 @@
+package s3
+
+import (
+	"crypto/tls"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// headerKeys are the headers that policies can ask about, as s3:header.
+// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html#amazons3-policy-keys
+var headerKeys = []string{
+	"x-amz-acl", "x-amz-copy-source", "x-amz-grant-full-control", "x-amz-grant-read", "x-amz-grant-read-acp", "x-amz-grant-write",
+	"x-amz-grant-write-acp", "x-amz-metadata-directive", "x-amz-object-ownership", headerEncryption, headerKeyID,
+	"x-amz-server-side-encryption-customer-algorithm", "x-amz-storage-class", "x-amz-website-redirect-location",
+	"if-match", "if-none-match",
+}
+
+// parameterKeys are the query parameters of listings that policies can ask about.
+var parameterKeys = []string{"prefix", "delimiter", "max-keys"}
+
+// conditions returns the keys of S3 that the request gives. A header or parameter that is not there gives no
+// key: so StringEquals does not hold of it, and Null does.
+func (r *request) conditions() map[string][]string {
+	keys := r.signed()
+	for _, name := range headerKeys {
+		if values := r.header.Values(name); len(values) > 0 {
+			keys["s3:"+name] = []string{values[0]}
+		}
+	}
+	if id := r.header.Get(headerKeyID); bareKey.MatchString(id) {
+		// Policies compare with ARNs; an id means a key of the caller's.
+		keys["s3:"+headerKeyID] = []string{"arn:aws:kms:" + r.keyRegion() + ":" + r.call.Principal.AccountID + ":key/" + id}
+	}
+	if r.key == "" {
+		for _, name := range parameterKeys {
+			if r.query.Has(name) {
+				keys["s3:"+name] = []string{r.query.Get(name)}
+			}
+		}
+	}
+	if v := r.query.Get("versionId"); v != "" {
+		keys["s3:versionid"] = []string{v}
+	}
+	if tags, err := url.ParseQuery(r.header.Get("X-Amz-Tagging")); err == nil && len(tags) > 0 {
+		requestTags(keys, firstOf(tags))
+	}
+	return keys
+}
+
+var bareKey = regexp.MustCompile(`^(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$`)
+
+func (r *request) keyRegion() string {
+	if r.target.Region != "" {
+		return r.target.Region
+	}
+	return r.call.Region
+}
+
+// requestTags adds the keys of tags that a request wants set.
+func requestTags(keys map[string][]string, tags map[string]string) {
+	for name, value := range tags {
+		keys["s3:requestobjecttag/"+name] = []string{value}
+		keys["s3:requestobjecttagkeys"] = append(keys["s3:requestobjecttagkeys"], name)
+	}
+}
+
+func firstOf(values url.Values) map[string]string {
+	first := make(map[string]string, len(values))
+	for name, all := range values {
+		first[name] = all[0]
+	}
+	return first
+}
+
+// signed returns the keys that say how the request was signed and sent.
+func (r *request) signed() map[string][]string {
+	keys := map[string][]string{"s3:authtype": {"REST-HEADER"}, "s3:signatureversion": {"AWS4-HMAC-SHA256"}}
+	date := r.header.Get("X-Amz-Date")
+	switch {
+	case r.query.Has("X-Amz-Signature"):
+		keys["s3:authtype"] = []string{"REST-QUERY-STRING"}
+		date = r.query.Get("X-Amz-Date")
+	case r.query.Has("AWSAccessKeyId"):
+		keys["s3:authtype"], keys["s3:signatureversion"] = []string{"REST-QUERY-STRING"}, []string{"AWS"}
+	}
+	if at, err := time.Parse("20060102T150405Z", date); err == nil {
+		keys["s3:signatureage"] = []string{strconv.FormatInt(r.call.Time.Sub(at).Milliseconds(), 10)}
+	}
+	if hash := r.Header.Get("X-Amz-Content-Sha256"); hash != "" {
+		keys["s3:x-amz-content-sha256"] = []string{hash}
+	} else if r.query.Has("X-Amz-Signature") {
+		keys["s3:x-amz-content-sha256"] = []string{"UNSIGNED-PAYLOAD"}
+	}
+	if r.TLS != nil {
+		keys["s3:tlsversion"] = []string{strings.TrimPrefix(tls.VersionName(r.TLS.Version), "TLS ")}
+	}
+	return keys
+}
+
+// shown are the headers that the audit shows of a request.
+var shown = append([]string{
+	headerContext, headerBucketKey, "x-amz-copy-source-range", "x-amz-tagging", "x-amz-tagging-directive", "x-amz-expected-bucket-owner",
+	"x-amz-source-expected-bucket-owner", "range",
+}, headerKeys...)
+
+// parameters returns what the audit shows of the request: names, and what decides how it is carried out.
+// The query's signature and tokens are not shown, nor the customer's keys and metadata.
+func (r *request) parameters() map[string]any {
+	all := map[string]any{"Host": r.Host}
+	if r.bucket != "" {
+		all["bucketName"] = r.bucket
+	}
+	if r.key != "" {
+		all["key"] = r.key
+	}
+	for name, values := range r.query {
+		if !strings.HasPrefix(strings.ToLower(name), "x-amz-") && !signing[name] {
+			all[name] = values[0]
+		}
+	}
+	for _, name := range shown {
+		if v := r.header.Get(name); v != "" {
+			all[name] = v
+		}
+	}
+	return all
+}
+
+// signing are the parameters of Signature Version 2.
+var signing = map[string]bool{"AWSAccessKeyId": true, "Signature": true, "Expires": true}
