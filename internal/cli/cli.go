@@ -41,6 +41,7 @@ type commands struct {
 	Transcribe TranscribeCmd `cmd:"" help:"Transcribe files, without a server."`
 	Models     ModelsCmd     `cmd:"" help:"List, fetch and verify the models."`
 	Env        EnvCmd        `cmd:"" help:"Print the exports that AWS tools need to use the service."`
+	Admin      AdminCmd      `cmd:"" help:"Look after a server's data folder."`
 	TLS        TLSCmd        `cmd:"" name:"tls" help:"Make certificates."`
 	Version    VersionCmd    `cmd:"" help:"Print the version."`
 	Engine     EngineCmd     `cmd:"" hidden:"" help:"Run the speech engine for dictum serve."`
