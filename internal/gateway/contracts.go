@@ -15,6 +15,16 @@ type Claimer interface {
 	Claims(r *http.Request) bool
 }
 
+// Opener is a Service with actions that need no signature, because what they are sent proves who
+// asks: AssumeRoleWithWebIdentity. Such a call has no Principal until its handler sets one.
+type Opener interface {
+	Service
+	Claimer
+	// Open tells whether a request that it claims is for such an action. The body is the request's; r.Body must be
+	// left alone.
+	Open(r *http.Request, body []byte) bool
+}
+
 // Speaker is a Service that says which protocol's codes and texts its errors have. One that
 // is not a Speaker has S3's.
 type Speaker interface {

@@ -145,7 +145,7 @@ func TestFailures(t *testing.T) {
 			call{cred: session},
 			want{400, "AccessDeniedException", "is not authorized to perform: transcribe:GetTranscriptionJob on resource: arn:aws:transcribe:us-west-2:"},
 			want{403, "AccessDenied", "is not authorized to perform: s3:GetObject on resource: "},
-			want{403, "AccessDenied", "is not authorized to perform: sts:GetCallerIdentity on resource: *"},
+			want{403, "AccessDenied", "is not authorized to perform: sts:GetAccessKeyInfo on resource: *"},
 		},
 	}
 	for _, tt := range tests {
@@ -153,6 +153,9 @@ func TestFailures(t *testing.T) {
 			t.Run(tt.name+"/"+service, func(t *testing.T) {
 				c := tt.call
 				c.service = service
+				if service == "sts" && tt.name == "not allowed" { // GetCallerIdentity needs no permission
+					c.body = "Action=GetAccessKeyInfo&Version=2011-06-15&AccessKeyId=" + b.cred.AccessKeyID
+				}
 				checkFailure(t, b, c, w.status, w.code, w.text)
 			})
 		}

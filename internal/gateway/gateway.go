@@ -225,6 +225,9 @@ func (x *exchange) refuseDuplicates() error {
 // body can be read by the rules of Service.
 func (g *Gateway) authenticate(x *exchange) error {
 	claim, err := sigv4.Parse(x.r)
+	if errors.Is(err, awserr.Fail(awserr.MissingAuth)) {
+		return g.open(x, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -253,6 +256,40 @@ func (g *Gateway) authenticate(x *exchange) error {
 	}
 	replay(x.r, body)
 	return nil
+}
+
+// maxOpenBody is the largest body that is read of a request without a signature: a token of 20,000 characters
+// has room in it.
+const maxOpenBody = 64 << 10
+
+// open lets an unsigned request through if it is for an action that needs no signature, else returns refusal.
+func (g *Gateway) open(x *exchange, refusal error) error {
+	var openers []Opener
+	for _, s := range g.config.Services {
+		if o, ok := s.(Opener); ok && o.Claims(x.r) {
+			openers = append(openers, o)
+		}
+	}
+	if len(openers) == 0 || x.r.ContentLength > maxOpenBody {
+		return refusal
+	}
+	x.pace()
+	body, _, err := readBody(x, maxOpenBody)
+	if errors.Is(err, awserr.Fail(awserr.BodyTooLarge)) {
+		return refusal
+	}
+	if err != nil {
+		return err
+	}
+	for _, o := range openers {
+		if o.Open(x.r, body) {
+			x.service = o
+			x.call.Region = defaultRegion
+			replay(x.r, body)
+			return nil
+		}
+	}
+	return refusal
 }
 
 // defaultRegion is S3's own: what a bucket without a location constraint is in.

@@ -180,7 +180,7 @@ func newBench(t testing.TB) *bench {
 		t.Fatal(err)
 	}
 	b.gateway, err = gateway.New(gateway.Config{
-		Services:    []gateway.Service{b.s3, transcribe(), sts.New()},
+		Services:    []gateway.Service{b.s3, transcribe(), sts.New(nil)},
 		Credentials: iam.NewResolver(0, b.links, identities),
 		Authorizer:  gateway.Administrators{},
 		Auditor:     b.events,
