@@ -114,7 +114,7 @@ func build(ctx context.Context, config *Config, data *dataDir, parts Parts, log 
 	front, err := gateway.New(gateway.Config{
 		Services: []gateway.Service{
 			s3.New(s3.Config{Store: s.objects, Domains: config.domains()}),
-			sts.New(),
+			sts.New(nil),
 			transcribe.New(transcribe.Config{Jobs: jobService, Presigner: links{service}}),
 		},
 		Credentials: credentials,

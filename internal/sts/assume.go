@@ -231,3 +231,12 @@ func duration(asked time.Duration, role iam.Role, chained bool) (time.Duration, 
 	}
 	return asked, nil
 }
+
+// AccountOfRole returns the account in a role's ARN, or "" when it is no such ARN.
+func AccountOfRole(roleARN string) string {
+	a, err := parseRole(roleARN)
+	if err != nil {
+		return ""
+	}
+	return a.AccountID
+}

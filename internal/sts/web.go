@@ -59,13 +59,15 @@ func (s *Service) WebIdentity(ctx context.Context, roleARN, token string) (WebId
 	return WebIdentity{Provider: provider, Token: proved}, nil
 }
 
-// Principal is the caller that the identity is in trust policies and in the audit.
+// Principal is the caller that the identity is in trust policies and in the audit, where it belongs to the
+// account that trusts its issuer.
 func (w WebIdentity) Principal() iam.Principal {
 	return iam.Principal{
-		Kind:     KindWebIdentity,
-		UserID:   w.Provider.ARN() + ":" + w.Token.Audience + ":" + w.Token.Subject,
-		UserName: w.Token.Subject,
-		Session:  &iam.Session{Provider: w.Provider.URL, Subject: w.Token.Subject},
+		Kind:      KindWebIdentity,
+		AccountID: w.Provider.AccountID,
+		UserID:    w.Provider.ARN() + ":" + w.Token.Audience + ":" + w.Token.Subject,
+		UserName:  w.Token.Subject,
+		Session:   &iam.Session{Provider: w.Provider.URL, Subject: w.Token.Subject},
 	}
 }
 
