@@ -115,3 +115,12 @@ func DocumentOf(e Event) ([]byte, error) { return encode(documentOf(e)) }
 
 // SecretName is secretName.
 func SecretName(name string) bool { return secretName(name) }
+
+// ParseBodies runs the parsers of bodies, anchors and headers.
+func ParseBodies(content []byte, keys Keys) {
+	_, _ = parseEntry(content)
+	_, _, _ = parseDigest(content, keys.current)
+	_, _ = parseAnchor(content, keys)
+	_, _ = parseFileHeader(content)
+	_, _ = foundOf(content)
+}
