@@ -120,7 +120,7 @@ type Match struct {
 	Statement int
 	Sid       string
 	Effect    Effect
-	// Start and End are where the statement stands in the text.
+	// Start is where the statement begins in the text, End just behind it.
 	Start, End Position
 }
 
@@ -132,7 +132,7 @@ type Position struct{ Line, Column int }
 // way in which the resource's policy names the principal leaves it to them; across accounts both must allow.
 // It fails only when Lookup does, and access must then be refused.
 func Evaluate(r *Request, set *Set) (Decision, error) {
-	e := evaluation{request: r}
+	e := evaluation{request: r, bounded: set.Boundary != nil}
 	d := e.decide(set)
 	if e.err != nil {
 		return Decision{}, e.err
@@ -148,6 +148,8 @@ func Evaluate(r *Request, set *Set) (Decision, error) {
 // evaluation is one request's.
 type evaluation struct {
 	request *Request
+	// bounded tells that the principal has a permissions boundary.
+	bounded bool
 	err     error
 	missing []string
 	matched []Match
@@ -291,7 +293,7 @@ func (e *evaluation) statement(s *statement) grant {
 	granted := direct
 	if s.principals != nil {
 		if s.notPrincipal {
-			if s.principals.exempts(&r.Principal) {
+			if s.principals.exempts(&r.Principal, e.bounded) {
 				return noGrant
 			}
 		} else if granted = s.principals.grants(&r.Principal); granted == noGrant {

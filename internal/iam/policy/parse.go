@@ -246,7 +246,9 @@ func (d *Document) legacy(raw []rawStatement) error {
 			}
 		}
 		for _, r := range s.resources {
-			if n := strings.Count(r, ":"); strings.HasPrefix(r, "arn:") && (n == 3 || n == 4) && !strings.HasSuffix(r, "*") {
+			// Too few segments, and no star that could stand for the missing ones.
+			n := strings.Count(r, ":")
+			if strings.HasPrefix(r, "arn:") && (n == 3 || n == 4) && !strings.Contains(r+":", "*:") {
 				return &Error{Message: textLegacy, Detail: r}
 			}
 		}
@@ -409,7 +411,7 @@ func (d *Document) checkAction(a string) error {
 	if d.kind == Trust && (len(a) < 5 || !strings.EqualFold(a[:4], "sts:")) {
 		return &Error{Message: textTrustActions, Detail: a}
 	}
-	if a == "*" {
+	if a == "*" || strings.HasPrefix(a, "*:") && strings.Count(a, ":") == 1 {
 		return nil
 	}
 	vendor, name, ok := strings.Cut(a, ":")

@@ -153,8 +153,12 @@ func providerURL(s string) string {
 
 // exempts tells whether a NotPrincipal element spares p. AWS validates the account first, then the
 // role, then the user or session, so that each must be named
-// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html).
-func (ps *principals) exempts(p *Principal) bool {
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html). Whoever has a permissions
+// boundary is never spared (https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_boundaries.html).
+func (ps *principals) exempts(p *Principal, bounded bool) bool {
+	if bounded && (p.Kind == User || p.Kind == RoleSession) {
+		return false
+	}
 	if ps.everyone {
 		return true
 	}

@@ -57,11 +57,7 @@ func (c *condition) narrows() bool {
 			if p.fixed() {
 				continue
 			}
-			// The unique id of a role before any session's name, and any access point of one account, are fixed enough.
-			role, ok := strings.CutSuffix(p.text, ":"+anyText)
-			if c.key == "aws:userid" && ok && role != "" && !strings.ContainsAny(role, anyText) {
-				continue
-			}
+			// Any access point of one account is fixed enough.
 			if f := strings.SplitN(p.text, ":", 6); c.key == "s3:dataaccesspointarn" && len(f) == 6 && digits(f[4]) {
 				continue
 			}
@@ -72,11 +68,10 @@ func (c *condition) narrows() bool {
 	return false
 }
 
-// broad tells networks that AWS takes for the whole world: shorter than /8 in IPv4 and /32 in IPv6,
-// private ones excepted.
+// broad tells networks that AWS takes for the whole world: wider than /8 in IPv4 and /32 in IPv6.
 func broad(n netip.Prefix) bool {
 	if n.Addr().Is4() {
 		return n.Bits() < 8
 	}
-	return n.Bits() < 32 && !n.Addr().IsPrivate()
+	return n.Bits() < 32
 }
