@@ -24,6 +24,9 @@ type task struct {
 	attempt  int
 	// best is the most credible text of earlier attempts.
 	best *whisper.Row
+	// beam is the search for a better text than greedy, which is what the first attempt found.
+	beam   *whisper.Beam
+	greedy *whisper.Row
 
 	err error
 }
@@ -60,12 +63,26 @@ type runner struct {
 	models *models
 	// tasks are those being decoded, in no order.
 	tasks []*task
+	// searching are those that wait for room for a beam search.
+	searching []*task
 	// since counts steps since a window was let in.
 	since int
 }
 
 // admit lets windows in while there is room.
 func (r *runner) admit() {
+	for len(r.searching) > 0 {
+		if r.models.batch.Free() < beamWidth {
+			return // what was begun is ended first
+		}
+		t := r.searching[0]
+		r.searching = r.searching[1:]
+		if err := r.search(t); err != nil {
+			t.finish(err)
+			continue
+		}
+		r.tasks = append(r.tasks, t)
+	}
 	for r.models.batch.Free() > 0 {
 		least := classes - 1
 		if r.since < busySteps {
@@ -113,6 +130,36 @@ func (r *runner) decode(t *task) error {
 	return nil
 }
 
+// search starts a beam search for a window that is encoded.
+func (r *runner) search(t *task) error {
+	if t.job.ctx.Err() != nil {
+		return context.Cause(t.job.ctx)
+	}
+	beam, err := r.models.batch.AddBeam(t.encoding, t.decoding(), beamWidth)
+	if err != nil {
+		return err
+	}
+	t.beam = beam
+	return nil
+}
+
+// leave takes the task's rows out of the batch.
+func (r *runner) leave(t *task) {
+	if t.beam != nil {
+		r.models.batch.RemoveBeam(t.beam)
+		return
+	}
+	r.models.batch.Remove(t.row)
+}
+
+// decoded reports whether the task's decoding has ended.
+func (t *task) decoded() bool {
+	if t.beam != nil {
+		return t.beam.Done()
+	}
+	return t.row.Done()
+}
+
 // step decodes one token of each row and sees to those that ended.
 func (r *runner) step() {
 	e := r.engine
@@ -125,15 +172,15 @@ func (r *runner) step() {
 	for _, t := range r.tasks {
 		switch {
 		case err != nil:
-			r.models.batch.Remove(t.row)
+			r.leave(t)
 			t.finish(err)
 		case t.job.ctx.Err() != nil:
-			r.models.batch.Remove(t.row)
+			r.leave(t)
 			t.finish(context.Cause(t.job.ctx))
-		case !t.row.Done():
+		case !t.decoded():
 			still = append(still, t)
 		default:
-			r.models.batch.Remove(t.row)
+			r.leave(t)
 			if again, err := r.judge(t); err != nil {
 				t.finish(err)
 			} else if again {
@@ -150,6 +197,14 @@ func (r *runner) step() {
 // starts it again and returns true.
 func (r *runner) judge(t *task) (again bool, err error) {
 	e := r.engine
+	if t.beam != nil {
+		t.row = t.better()
+	} else if !t.identify && r.models.batch.Capacity() >= beamWidth && t.unsure(r.models.whisper) {
+		t.greedy = t.row
+		r.searching = append(r.searching, t)
+		e.stats.searches.Add(1)
+		return false, nil
+	}
 	e.stats.tokens.Add(int64(len(t.row.Tokens())))
 	if t.identify || !t.retry(r.models.whisper) {
 		if !t.identify {

@@ -21,6 +21,9 @@ type Stats struct {
 	// Retries counts windows that were decoded again because the text was not credible;
 	// Dropped those whose text was thrown away, as invented where nobody spoke.
 	Retries, Dropped int64
+	// Searches are windows that were searched with several hypotheses, because the greedy text
+	// was not sure.
+	Searches int64
 	// Jobs is the number of jobs under way, Active that of windows being decoded.
 	Jobs, Active int64
 	// QueuedLive, QueuedInteractive and QueuedBatch are windows that wait.
@@ -34,6 +37,7 @@ type counters struct {
 	audio, encode, decode  atomic.Int64
 	windows, tokens, steps atomic.Int64
 	retries, dropped       atomic.Int64
+	searches               atomic.Int64
 	jobs, active           atomic.Int64
 	loaded                 atomic.Bool
 }
@@ -45,7 +49,7 @@ func (e *Engine) Stats() Stats {
 	s := Stats{
 		AudioSeconds: seconds(&c.audio), EncodeSeconds: seconds(&c.encode), DecodeSeconds: seconds(&c.decode),
 		Windows: c.windows.Load(), Tokens: c.tokens.Load(), Steps: c.steps.Load(),
-		Retries: c.retries.Load(), Dropped: c.dropped.Load(),
+		Retries: c.retries.Load(), Searches: c.searches.Load(), Dropped: c.dropped.Load(),
 		Jobs: c.jobs.Load(), Active: c.active.Load(), Loaded: c.loaded.Load(),
 	}
 	s.BusySeconds = s.EncodeSeconds + s.DecodeSeconds

@@ -18,6 +18,7 @@ type Batch struct {
 	model *Model
 	// rows are the windows being decoded; row i uses slice i of each tensor below.
 	rows     []*Row
+	beams    []*Beam
 	capacity int
 
 	self  []*inference.Tensor[float32] // [capacity, heads, text positions, head width]
@@ -179,8 +180,11 @@ func (b *Batch) Close() error {
 // Rows are the windows being decoded.
 func (b *Batch) Rows() []*Row { return b.rows }
 
+// Capacity is how many rows the batch has room for.
+func (b *Batch) Capacity() int { return b.capacity }
+
 // Free is how many rows may be added.
-func (b *Batch) Free() int { return b.capacity - len(b.rows) }
+func (b *Batch) Free() int { return b.capacity - len(b.rows) - b.reserved() }
 
 // Add starts to decode a window. The encoding is copied, and must stay until the row's
 // words have been aligned.
@@ -229,16 +233,28 @@ func (b *Batch) Remove(row *Row) {
 
 // move copies what row from has in its caches to row to.
 func (b *Batch) move(to, from int) {
-	s, row := b.model.spec, b.rows[from]
+	row := b.rows[from]
+	b.copySelf(to, from, row.past)
+	b.copyCross(to, from, row.encoding.positions)
+}
+
+// copySelf copies the first past places of a row's self caches.
+func (b *Batch) copySelf(to, from, past int) {
+	s := b.model.spec
 	head := s.TextPositions * s.HeadWidth
 	for _, t := range b.self {
 		d := t.Data()
-		copyHeads(d[to*s.Heads*head:], head, d[from*s.Heads*head:], head, row.past*s.HeadWidth, s.Heads)
+		copyHeads(d[to*s.Heads*head:], head, d[from*s.Heads*head:], head, past*s.HeadWidth, s.Heads)
 	}
-	head = s.AudioPositions * s.HeadWidth
+}
+
+// copyCross copies the first frames of a row's cross caches, and their scales.
+func (b *Batch) copyCross(to, from, frames int) {
+	s := b.model.spec
+	head := s.AudioPositions * s.HeadWidth
 	for _, t := range b.cross {
 		d := t.Data()
-		copyHeads(d[to*s.Heads*head:], head, d[from*s.Heads*head:], head, row.encoding.positions*s.HeadWidth, s.Heads)
+		copyHeads(d[to*s.Heads*head:], head, d[from*s.Heads*head:], head, frames*s.HeadWidth, s.Heads)
 	}
 	scales := 2 * s.DecoderLayers * s.Width
 	copy(b.scale.Data()[to*scales:][:scales], b.scale.Data()[from*scales:][:scales])
@@ -271,6 +287,9 @@ func (b *Batch) Step(ctx context.Context) error {
 	}
 	b.advance(0, half)
 	wait.Wait()
+	for _, beam := range slices.Clone(b.beams) {
+		b.settle(beam)
+	}
 	return nil
 }
 

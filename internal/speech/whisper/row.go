@@ -44,6 +44,12 @@ type Row struct {
 	languages []float64
 	looping   bool
 	full      bool
+
+	// beam is the search that the row is a hypothesis of, or nil; offers are then the tokens that
+	// may be next, and offered the queries of the step that found them.
+	beam    *Beam
+	offers  []offer
+	offered []float32
 }
 
 func (m *Model) newRow(e *Encoding, task Task) (*Row, error) {
@@ -88,7 +94,16 @@ func (r *Row) advance(logits, queries []float32) {
 		r.done = true
 		return
 	}
+	if r.beam != nil {
+		r.offers, r.offered = offers(r.mask(logits), r.beam.width+1, r.offers[:0]), queries
+		return
+	}
 	token, logProb := r.choose(logits)
+	r.accept(token, logProb, queries)
+}
+
+// accept takes a token to be the next.
+func (r *Row) accept(token int, logProb float64, queries []float32) {
 	r.sum += logProb
 	r.sequence = append(r.sequence, token)
 	r.next = token
@@ -110,13 +125,17 @@ func (r *Row) advance(logits, queries []float32) {
 	r.done = r.looping || r.full
 }
 
+// mask forbids what can't be next.
+func (r *Row) mask(logits []float32) []float32 {
+	if r.task.Timestamps {
+		return r.rules.maskTimed(logits, r.sequence, r.encoding.positions)
+	}
+	return r.rules.mask(logits, len(r.sequence) == 0)
+}
+
 // choose picks the next token.
 func (r *Row) choose(logits []float32) (token int, logProb float64) {
-	if r.task.Timestamps {
-		logits = r.rules.maskTimed(logits, r.sequence, r.encoding.positions)
-	} else {
-		logits = r.rules.mask(logits, len(r.sequence) == 0)
-	}
+	logits = r.mask(logits)
 	if r.source != nil {
 		return sample(logits, r.task.Temperature, r.source)
 	}
