@@ -67,6 +67,9 @@ func described(j job.Job, link func(key string) (string, error)) (*model.Transcr
 
 	out.MediaFormat = &j.Detected.MediaFormat
 	out.MediaSampleRateHertz = ptr(int64(j.Detected.SampleRate))
+	if j.Output.Expired {
+		return out, nil // the files are gone before the record
+	}
 	uri, err := link(j.Output.Key)
 	if err != nil {
 		return nil, err

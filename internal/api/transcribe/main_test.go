@@ -20,10 +20,9 @@ import (
 	"github.com/dictum/dictum/internal/gateway"
 	"github.com/dictum/dictum/internal/iam"
 	"github.com/dictum/dictum/internal/objects"
-	"github.com/dictum/dictum/internal/objects/objectstest"
 	"github.com/dictum/dictum/internal/store/jobs"
-	"github.com/dictum/dictum/internal/store/storetest"
 	"github.com/dictum/dictum/internal/transcribe/job"
+	"github.com/dictum/dictum/internal/transcribe/job/jobtest"
 	"github.com/dictum/dictum/internal/transcribe/model"
 )
 
@@ -49,13 +48,16 @@ func TestMain(m *testing.M) {
 }
 
 const (
-	account = "111122223333"
+	account = jobtest.Account
 	origin  = "http://127.0.0.1:7600"
 )
 
-// server is the service behind a gateway's back: calls come verified.
+// server is the service behind a gateway's back: calls come verified, and are authorised as the gateway does.
 type server struct {
 	*awsjson.Service
+	world *jobtest.World
+	// as is who calls.
+	as    iam.Principal
 	jobs  *job.Service
 	store *jobs.Jobs
 	files objects.ReadWriter
@@ -64,25 +66,23 @@ type server struct {
 
 func newServer(t *testing.T, quotas job.Quotas) *server {
 	t.Helper()
-	db := storetest.Open(t)
-	s, err := jobs.Open(t.Context(), db)
+	world := jobtest.Open(t)
+	s, err := jobs.Open(t.Context(), world.DB)
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := objectstest.Open(t, db)
-	for name, region := range map[string]string{"media": "us-east-1", "results": "us-east-1"} {
-		if err := files.CreateBucket(t.Context(), objects.Bucket{Name: name, AccountID: account, Region: region}); err != nil {
-			t.Fatal(err)
-		}
+	files := world.Objects
+	for _, name := range []string{"media", "results"} {
+		world.Bucket(t, name, account, jobtest.Region)
 	}
 	if _, err := files.Put(t.Context(), "media", "talk.wav", strings.NewReader("content"), objects.Metadata{}); err != nil {
 		t.Fatal(err)
 	}
 	srv := &server{
-		jobs:  &job.Service{Store: s, Tags: s, Objects: files, Buckets: files, Quotas: quotas},
-		store: s, files: files, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC),
+		jobs:  &job.Service{Store: s, Tags: s, Rights: world.Rights(files), Objects: files, Buckets: files, Quotas: quotas},
+		world: world, store: s, files: files, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), as: jobtest.Root(account),
 	}
-	srv.Service = transcribe.New(transcribe.Config{Jobs: srv.jobs, Presigner: links{}, Now: func() time.Time { return srv.now }})
+	srv.Service = transcribe.New(transcribe.Config{Jobs: srv.jobs, Presigner: links{}, Keys: world.Keys, Now: func() time.Time { return srv.now }})
 	return srv
 }
 
@@ -115,7 +115,8 @@ func (s *server) callIn(t *testing.T, region, operation, body string) answer {
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
 	r.Header.Set("X-Amz-Target", "Transcribe."+operation)
 	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	c := &gateway.Call{Service: "transcribe", Origin: origin, Caller: iam.Caller{Region: region, Principal: iam.Principal{AccountID: account, ARN: "arn:aws:iam::" + account + ":user/admin"}}}
+	c := &gateway.Call{Service: "transcribe", Origin: origin, Caller: jobtest.Caller(s.as), Authorizer: s.world.Authorizer}
+	c.Region = region
 	w := httptest.NewRecorder()
 	if err := s.serve(w, r, c); err != nil {
 		s.WriteError(w, r, "request-id", err)
@@ -140,6 +141,11 @@ func (s *server) serve(w http.ResponseWriter, r *http.Request, c *gateway.Call) 
 		return err
 	}
 	c.Action, c.Resource = route.Action, route.Access[0].Resource
+	for _, a := range route.Access {
+		if err := c.Authorize(r.Context(), a); err != nil {
+			return err
+		}
+	}
 	return route.Handler(w, r, c)
 }
 

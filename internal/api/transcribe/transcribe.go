@@ -11,6 +11,7 @@ import (
 	"github.com/dictum/dictum/internal/aws/awsjson"
 	"github.com/dictum/dictum/internal/gateway"
 	"github.com/dictum/dictum/internal/iam"
+	"github.com/dictum/dictum/internal/kms"
 	"github.com/dictum/dictum/internal/transcribe/job"
 	"github.com/dictum/dictum/internal/transcribe/model"
 )
@@ -25,10 +26,19 @@ type Presigner interface {
 	PresignGet(ctx context.Context, origin, region, bucket, key string, life time.Duration) (string, error)
 }
 
+// KeyFinder finds customers' keys (kms.Service).
+type KeyFinder interface {
+	// Find finds a key by id, alias name, key ARN or alias ARN, without using it. That there is none is in the
+	// target.
+	Find(ctx context.Context, c iam.Caller, name string) (kms.Target, error)
+}
+
 // Config is what the API needs.
 type Config struct {
 	Jobs      *job.Service
 	Presigner Presigner
+	// Keys is optional: how policies see the key that a request names.
+	Keys KeyFinder
 	// Now is optional: the clock of rate limits.
 	Now func() time.Time
 }
@@ -37,13 +47,14 @@ type Config struct {
 type API struct {
 	jobs      *job.Service
 	presigner Presigner
+	keys      KeyFinder
 	limits    *limits
 }
 
 // New makes the service for the gateway. Operations of the service model that this version does not
 // carry out answer with a BadRequestException that says so.
 func New(cfg Config) *awsjson.Service {
-	a := &API{jobs: cfg.Jobs, presigner: cfg.Presigner, limits: newLimits(cfg.Jobs.Quotas, cfg.Now)}
+	a := &API{jobs: cfg.Jobs, presigner: cfg.Presigner, keys: cfg.Keys, limits: newLimits(cfg.Jobs.Quotas, cfg.Now)}
 	ops := a.operations()
 	for _, name := range model.Operations() {
 		if _, ok := ops[name]; !ok {
@@ -67,49 +78,14 @@ func Routed() []string {
 
 func (a *API) operations() awsjson.Operations {
 	return awsjson.Operations{
-		"StartTranscriptionJob": awsjson.OpOn(
-			func(_ context.Context, c *gateway.Call, in *model.StartTranscriptionJobRequest) ([]iam.Access, error) {
-				return on(jobARN(c, in.TranscriptionJobName))
-			}, a.start),
-		"GetTranscriptionJob": awsjson.OpOn(
-			func(_ context.Context, c *gateway.Call, in *model.GetTranscriptionJobRequest) ([]iam.Access, error) {
-				return on(jobARN(c, in.TranscriptionJobName))
-			}, a.get),
-		"DeleteTranscriptionJob": awsjson.OpOn(
-			func(_ context.Context, c *gateway.Call, in *model.DeleteTranscriptionJobRequest) ([]iam.Access, error) {
-				return on(jobARN(c, in.TranscriptionJobName))
-			}, a.delete),
-		"ListTranscriptionJobs": awsjson.Op(a.list),
-		"TagResource": awsjson.OpOn(
-			func(_ context.Context, _ *gateway.Call, in *model.TagResourceRequest) ([]iam.Access, error) {
-				return on(resource(in.ResourceArn))
-			}, a.tag),
-		"UntagResource": awsjson.OpOn(
-			func(_ context.Context, _ *gateway.Call, in *model.UntagResourceRequest) ([]iam.Access, error) {
-				return on(resource(in.ResourceArn))
-			}, a.untag),
-		"ListTagsForResource": awsjson.OpOn(
-			func(_ context.Context, _ *gateway.Call, in *model.ListTagsForResourceRequest) ([]iam.Access, error) {
-				return on(resource(in.ResourceArn))
-			}, a.listTags),
+		"StartTranscriptionJob":  awsjson.OpOn(a.startAccess, a.start),
+		"GetTranscriptionJob":    awsjson.OpOn(a.getAccess, a.get),
+		"DeleteTranscriptionJob": awsjson.OpOn(a.deleteAccess, a.delete),
+		"ListTranscriptionJobs":  awsjson.Op(a.list),
+		"TagResource":            awsjson.OpOn(a.tagAccess, a.tag),
+		"UntagResource":          awsjson.OpOn(a.untagAccess, a.untag),
+		"ListTagsForResource":    awsjson.OpOn(a.listTagsAccess, a.listTags),
 	}
-}
-
-func on(arn string) ([]iam.Access, error) { return []iam.Access{{Resource: arn}}, nil }
-
-// jobARN is the resource that a call acts on; "*" where the request names none, which validation refuses.
-func jobARN(c *gateway.Call, name *string) string {
-	if name == nil {
-		return "*"
-	}
-	return scope(c).ARN(*name)
-}
-
-func resource(arn *string) string {
-	if arn == nil {
-		return "*"
-	}
-	return *arn
 }
 
 func scope(c *gateway.Call) job.Scope {
@@ -117,7 +93,7 @@ func scope(c *gateway.Call) job.Scope {
 }
 
 func caller(c *gateway.Call) job.Caller {
-	return job.Caller{Scope: scope(c), ARN: c.Principal.ARN, Origin: c.Origin}
+	return job.Caller{Scope: scope(c), Identity: c.Caller, Origin: c.Origin}
 }
 
 func (a *API) start(ctx context.Context, c *gateway.Call, in *model.StartTranscriptionJobRequest) (*model.StartTranscriptionJobResponse, error) {

@@ -17,6 +17,7 @@ import (
 	"github.com/dictum/dictum/internal/gateway"
 	"github.com/dictum/dictum/internal/iam"
 	"github.com/dictum/dictum/internal/transcribe/job"
+	"github.com/dictum/dictum/internal/transcribe/job/jobtest"
 	"github.com/dictum/dictum/internal/transcribe/model"
 )
 
@@ -50,6 +51,7 @@ func TestStartAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t, job.Quotas{})
+			s.world.Role(t, account, "r", trustTranscribe, `Allow "Action":"s3:*","Resource":"*"`)
 			a := s.call(t, "StartTranscriptionJob", tc.request)
 			j := a.job(t)
 			if got := members(j); got != tc.want {
@@ -222,7 +224,7 @@ func TestTags(t *testing.T) {
 	}
 	for name, tc := range map[string]struct{ arn, tags, code string }{
 		"unknown job":     {arn + "x", `{"Key":"a","Value":"2"}`, "NotFoundException"},
-		"other account":   {strings.Replace(arn, "1111", "2222", 1), `{"Key":"a","Value":"2"}`, "NotFoundException"},
+		"other account":   {strings.Replace(arn, "1111", "2222", 1), `{"Key":"a","Value":"2"}`, "AccessDeniedException"},
 		"other region":    {strings.Replace(arn, "east", "west", 1), `{"Key":"a","Value":"2"}`, "NotFoundException"},
 		"other kind":      {strings.Replace(arn, "transcription-job", "vocabulary", 1), `{"Key":"a","Value":"2"}`, "NotFoundException"},
 		"malformed":       {"arn:aws:s3:::b", `{"Key":"a","Value":"2"}`, "BadRequestException"},
@@ -333,7 +335,7 @@ func TestCBOR(t *testing.T) {
 	r := httptest.NewRequest(http.MethodPost, "/service/Transcribe/operation/GetTranscriptionJob", strings.NewReader(string(body)))
 	r.Header.Set("Smithy-Protocol", "rpc-v2-cbor")
 	w := httptest.NewRecorder()
-	if err := s.serve(w, r, &gateway.Call{Origin: origin, Caller: iam.Caller{Region: "us-east-1", Principal: iam.Principal{AccountID: account}}}); err != nil {
+	if err := s.serve(w, r, &gateway.Call{Origin: origin, Caller: jobtest.Caller(s.as), Authorizer: s.world.Authorizer}); err != nil {
 		t.Fatal(err)
 	}
 	var out struct {

@@ -39,8 +39,8 @@ func Open(ctx context.Context, db *store.DB) (*Jobs, error) {
 }
 
 // columns are what scan reads.
-const columns = `id, account_id, region, name, status, request, caller, media_bucket, media_key,
-	output_service, output_bucket, output_key, created_ms, started_ms, completed_ms, deferred,
+const columns = `id, account_id, region, name, status, request, principal, key_arn, media_bucket, media_key,
+	output_service, output_bucket, output_key, output_expired, created_ms, started_ms, completed_ms, deferred,
 	failure_kind, failure_reason, media_format, sample_rate, language_code, language_score, attempts, errors`
 
 type scanner interface{ Scan(dest ...any) error }
@@ -48,11 +48,11 @@ type scanner interface{ Scan(dest ...any) error }
 // scan reads columns, then more.
 func scan(row scanner, more ...any) (job.Job, error) {
 	var j job.Job
-	var request string
+	var request, principal string
 	var created, started, completed int64
 	dest := []any{
-		&j.ID, &j.AccountID, &j.Region, &j.Name, &j.Status, &request, &j.Caller, &j.Media.Bucket, &j.Media.Key,
-		&j.Output.Service, &j.Output.Bucket, &j.Output.Key, &created, &started, &completed, &j.Deferred,
+		&j.ID, &j.AccountID, &j.Region, &j.Name, &j.Status, &request, &principal, &j.KeyARN, &j.Media.Bucket, &j.Media.Key,
+		&j.Output.Service, &j.Output.Bucket, &j.Output.Key, &j.Output.Expired, &created, &started, &completed, &j.Deferred,
 		&j.Failure.Kind, &j.Failure.Reason, &j.Detected.MediaFormat, &j.Detected.SampleRate,
 		&j.Detected.LanguageCode, &j.Detected.LanguageScore, &j.Attempts, &j.Errors,
 	}
@@ -61,6 +61,11 @@ func scan(row scanner, more ...any) (job.Job, error) {
 	}
 	if err := json.Unmarshal([]byte(request), &j.Request); err != nil {
 		return job.Job{}, fmt.Errorf("decode stored request of job %s: %w", j.ID, err)
+	}
+	if principal == "" {
+		j.Principal = job.Administrator(j.AccountID)
+	} else if err := json.Unmarshal([]byte(principal), &j.Principal); err != nil {
+		return job.Job{}, fmt.Errorf("decode stored principal of job %s: %w", j.ID, err)
 	}
 	j.Created, j.Started, j.Completed = fromMillis(created), fromMillis(started), fromMillis(completed)
 	return j, nil
@@ -114,10 +119,14 @@ func insert(ctx context.Context, tx *sql.Tx, j job.Job) error {
 	if err != nil {
 		return fmt.Errorf("encode request: %w", err)
 	}
-	res, err := tx.ExecContext(ctx, `INSERT INTO transcription_jobs (id, account_id, region, name, status, request, caller,
+	principal, err := json.Marshal(j.Principal)
+	if err != nil {
+		return fmt.Errorf("encode principal: %w", err)
+	}
+	res, err := tx.ExecContext(ctx, `INSERT INTO transcription_jobs (id, account_id, region, name, status, request, caller, principal, key_arn,
 		media_bucket, media_key, output_service, output_bucket, output_key, created_ms, started_ms, deferred)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		j.ID, j.AccountID, j.Region, j.Name, string(j.Status), string(request), j.Caller,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		j.ID, j.AccountID, j.Region, j.Name, string(j.Status), string(request), j.Principal.ARN, string(principal), j.KeyARN,
 		j.Media.Bucket, j.Media.Key, j.Output.Service, j.Output.Bucket, j.Output.Key, millis(j.Created), millis(j.Started), j.Deferred)
 	if err != nil {
 		return fmt.Errorf("insert job: %w", err)
@@ -242,20 +251,34 @@ func (s *Jobs) Delete(ctx context.Context, id string, garbage []job.Garbage) err
 		if _, err := tx.ExecContext(ctx, `DELETE FROM transcription_jobs WHERE seq = ?`, seq); err != nil {
 			return fmt.Errorf("delete job: %w", err)
 		}
-		for _, g := range garbage {
-			if _, err := tx.ExecContext(ctx, `INSERT INTO transcription_garbage (bucket, key, due_ms) VALUES (?, ?, ?)
-				ON CONFLICT (bucket, key) DO UPDATE SET due_ms = max(due_ms, excluded.due_ms)`, g.Bucket, g.Key, millis(g.NotBefore)); err != nil {
-				return fmt.Errorf("remember output to delete: %w", err)
-			}
-		}
-		return nil
+		return putGarbage(ctx, tx, garbage)
 	})
+}
+
+func putGarbage(ctx context.Context, tx *sql.Tx, garbage []job.Garbage) error {
+	for _, g := range garbage {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO transcription_garbage (bucket, key, due_ms) VALUES (?, ?, ?)
+			ON CONFLICT (bucket, key) DO UPDATE SET due_ms = max(due_ms, excluded.due_ms)`, g.Bucket, g.Key, millis(g.NotBefore)); err != nil {
+			return fmt.Errorf("remember output to delete: %w", err)
+		}
+	}
+	return nil
 }
 
 // Expired implements job.Store.
 func (s *Jobs) Expired(ctx context.Context, t time.Time, limit int) ([]job.Job, error) {
+	return s.ended(ctx, "", t, limit)
+}
+
+// ExpiredOutput implements job.Store.
+func (s *Jobs) ExpiredOutput(ctx context.Context, t time.Time, limit int) ([]job.Job, error) {
+	return s.ended(ctx, " AND output_service AND NOT output_expired", t, limit)
+}
+
+// ended returns jobs that were completed before t, oldest first.
+func (s *Jobs) ended(ctx context.Context, only string, t time.Time, limit int) ([]job.Job, error) {
 	rows, err := s.db.Read().QueryContext(ctx, `SELECT `+columns+` FROM transcription_jobs
-		WHERE completed_ms > 0 AND completed_ms < ? ORDER BY completed_ms LIMIT ?`, millis(t), limit)
+		WHERE completed_ms > 0 AND completed_ms < ?`+only+` ORDER BY completed_ms LIMIT ?`, millis(t), limit)
 	if err != nil {
 		return nil, fmt.Errorf("find expired jobs: %w", err)
 	}
@@ -269,6 +292,20 @@ func (s *Jobs) Expired(ctx context.Context, t time.Time, limit int) ([]job.Job, 
 		out = append(out, j)
 	}
 	return out, rows.Err()
+}
+
+// DropOutput implements job.Store.
+func (s *Jobs) DropOutput(ctx context.Context, id string, garbage []job.Garbage) error {
+	return s.db.Tx(ctx, func(tx *sql.Tx) error {
+		n, err := affected(tx.ExecContext(ctx, `UPDATE transcription_jobs SET output_expired = 1 WHERE id = ?`, id))
+		if err != nil {
+			return fmt.Errorf("mark output as expired: %w", err)
+		}
+		if n == 0 {
+			return job.ErrNotFound
+		}
+		return putGarbage(ctx, tx, garbage)
+	})
 }
 
 // Garbage implements job.Store.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dictum/dictum/internal/iam"
 	"github.com/dictum/dictum/internal/store/jobs"
 	"github.com/dictum/dictum/internal/store/storetest"
 	"github.com/dictum/dictum/internal/transcribe/job"
@@ -43,6 +44,7 @@ func admit(status job.Status) func(job.Load, *job.Job) error {
 func newJob(sc job.Scope, name string) job.Job {
 	uri := "s3://bucket/" + name
 	return job.Job{
+		Principal: iam.Principal{Kind: iam.KindUser, AccountID: sc.AccountID, ARN: "arn:aws:iam::" + sc.AccountID + ":user/u", UserID: "AIDAU", UserName: "u"},
 		ID: fmt.Sprintf("%s/%s/%s", sc.AccountID, sc.Region, name), Scope: sc, Name: name, Created: start,
 		Request: model.StartTranscriptionJobRequest{TranscriptionJobName: &name, Media: &model.Media{MediaFileUri: &uri}},
 		Media:   job.Location{Bucket: "bucket", Key: name}, Output: job.Output{Bucket: "out", Key: name + ".json"},

@@ -155,25 +155,26 @@ func (a *attempt) run(ctx context.Context) (end ending, err error) {
 	return end, a.publish(ctx, doc, transcript)
 }
 
-// fetch opens the media object. The bucket is checked again: it may have another owner by now.
+// fetch opens the media with the rights that the job has now.
 func (a *attempt) fetch(ctx context.Context) (objects.Reader, error) {
-	j := a.claim.Job
-	if err := ownBucket(ctx, a.pool.cfg.Objects, j.Scope, j.Media.Bucket); err != nil {
-		return nil, accessFailure(err, failMedia)
-	}
-	object, r, err := a.pool.cfg.Objects.Open(ctx, j.Media.Bucket, j.Media.Key)
+	rights, err := a.pool.cfg.Rights.session(ctx, a.claim.Job)
 	if err != nil {
-		return nil, accessFailure(err, failMedia)
+		return nil, failAccess(err, failRole)
 	}
-	if object.Size > maxFileBytes {
-		_ = r.Close()
+	m, err := rights.open(ctx)
+	if err != nil {
+		return nil, failAccess(err, failMedia)
+	}
+	if m.size > maxFileBytes {
+		_ = m.Close()
 		return nil, failSize.as()
 	}
-	return r, nil
+	return m, nil
 }
 
-func accessFailure(err error, f Failure) error {
-	if isAccess(err) {
+// failAccess fails the job for a right that it no longer has. Faults of our own stay what they are.
+func failAccess(err error, object Failure) error {
+	if f, ok := refusal(err, object); ok {
 		return f.as()
 	}
 	return fmt.Errorf("reach object: %w", err)
@@ -252,10 +253,13 @@ func (a *attempt) recognise(ctx context.Context, stream *audio.Stream) (speech.T
 // context ends with the lease: a worker that lost the job does not write over its successor's.
 func (a *attempt) publish(ctx context.Context, doc document.Job, t speech.Transcript) error {
 	j := a.claim.Job
+	put := a.putOwn
 	if !j.Output.Service {
-		if err := ownBucket(ctx, a.pool.cfg.Objects, j.Scope, j.Output.Bucket); err != nil {
-			return accessFailure(err, failOutput)
+		rights, err := a.pool.cfg.Rights.session(ctx, j)
+		if err != nil {
+			return failAccess(err, failRole)
 		}
+		put = rights.put
 	}
 	first := 0
 	if s := j.Request.Subtitles; s != nil && s.OutputStartIndex != nil {
@@ -266,7 +270,7 @@ func (a *attempt) publish(ctx context.Context, doc document.Job, t speech.Transc
 		if err := subtitle.Write(&file, format, t.Segments, first); err != nil {
 			return err
 		}
-		if err := a.put(ctx, j.Output.Subtitle(format), format.ContentType(), file.Bytes()); err != nil {
+		if err := a.write(ctx, put, j.Output.Subtitle(format), format.ContentType(), file.Bytes()); err != nil {
 			return err
 		}
 	}
@@ -274,17 +278,25 @@ func (a *attempt) publish(ctx context.Context, doc document.Job, t speech.Transc
 	if err != nil {
 		return err
 	}
-	return a.put(ctx, j.Output.Key, "application/json", file)
+	return a.write(ctx, put, j.Output.Key, "application/json", file)
 }
 
-func (a *attempt) put(ctx context.Context, key, contentType string, content []byte) error {
+// putter writes an object.
+type putter func(ctx context.Context, key, contentType string, content []byte) error
+
+// putOwn writes into the service's bucket.
+func (a *attempt) putOwn(ctx context.Context, key, contentType string, content []byte) error {
+	_, err := a.pool.cfg.Objects.Put(ctx, a.claim.Job.Output.Bucket, key, bytes.NewReader(content), objects.Metadata{ContentType: contentType})
+	return err
+}
+
+func (a *attempt) write(ctx context.Context, put putter, key, contentType string, content []byte) error {
 	if err := a.extend(ctx); err != nil {
 		return fmt.Errorf("check lease before writing output: %w", err)
 	}
 	a.touch()
-	_, err := a.pool.cfg.Objects.Put(ctx, a.claim.Job.Output.Bucket, key, bytes.NewReader(content), objects.Metadata{ContentType: contentType})
-	if err != nil {
-		return accessFailure(err, failOutput)
+	if err := put(ctx, key, contentType, content); err != nil {
+		return failAccess(err, failOutput)
 	}
 	return nil
 }

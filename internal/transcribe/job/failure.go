@@ -27,6 +27,8 @@ var (
 	failLanguage     = Failure{"too_little_speech", "Your audio file must have a speech segment long enough in duration to perform automatic language identification. Provide an audio file with someone speaking for a longer period of time and try your request again."}
 	failMedia        = Failure{"media_access", msgMediaAccess}
 	failOutput       = Failure{"output_access", msgOutputAccess}
+	failKey          = Failure{"key_access", msgKeyAccess}
+	failRole         = Failure{"role_access", msgRoleAccess}
 	failInternal     = Failure{"internal", "Internal Failure. The service couldn't complete the job. Try your request again."}
 )
 

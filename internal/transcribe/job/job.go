@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/dictum/dictum/internal/iam"
+	"github.com/dictum/dictum/internal/objects"
 	"github.com/dictum/dictum/internal/text/subtitle"
 	"github.com/dictum/dictum/internal/transcribe/language"
 	"github.com/dictum/dictum/internal/transcribe/model"
@@ -46,8 +48,11 @@ type Job struct {
 	Status Status
 	// Request is what the client sent, without Tags; answers echo it.
 	Request model.StartTranscriptionJobRequest
-	// Caller is the ARN of who started the job.
-	Caller string
+	// Principal is who started the job; without a data access role it acts with his rights.
+	Principal iam.Principal
+	// KeyARN is the customer's key that the output is under; empty for none. An alias that the request named
+	// may point to another key by now.
+	KeyARN string
 	Media  Location
 	Output Output
 	// Started is zero while QUEUED, Completed until a terminal status.
@@ -60,6 +65,19 @@ type Job struct {
 	Tags     []Tag
 	// Attempts counts claims by workers, Errors those that ended in an error of our own.
 	Attempts, Errors int
+}
+
+// role is the data access role's ARN, empty for none.
+func (j Job) role() string {
+	if j.Request.JobExecutionSettings == nil {
+		return ""
+	}
+	return text(j.Request.JobExecutionSettings.DataAccessRoleArn)
+}
+
+// encryption is how files in the customer's bucket are encrypted.
+func (j Job) encryption() objects.Encryption {
+	return objects.Encryption{KeyARN: j.KeyARN, Context: j.Request.KMSEncryptionContext}
 }
 
 // Location is an object.

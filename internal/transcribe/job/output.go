@@ -18,6 +18,8 @@ type Output struct {
 	Service bool
 	// Bucket and Key are the transcript's.
 	Bucket, Key string
+	// Expired tells that service-managed output has had its time, before the job's record.
+	Expired bool
 }
 
 // Subtitle is the key of the subtitles: the transcript's name with another extension.

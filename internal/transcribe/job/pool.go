@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/dictum/dictum/internal/audio"
+	"github.com/dictum/dictum/internal/audit"
 	"github.com/dictum/dictum/internal/objects"
 	"github.com/dictum/dictum/internal/speech"
 	"github.com/dictum/dictum/internal/transcribe/language"
@@ -36,15 +37,19 @@ const (
 	DefaultMaxAttempts = 20
 )
 
-// PoolConfig sets up a Pool. Queue, Objects and Recognizer must be set; zero values of the rest take the defaults.
+// PoolConfig sets up a Pool. Queue, Rights, Objects and Recognizer must be set; zero values of the rest take the defaults.
 type PoolConfig struct {
-	Queue      Queue
+	Queue Queue
+	// Rights reach customers' objects; Objects are the service's own.
+	Rights     *Rights
 	Objects    objects.ReadWriter
 	Recognizer speech.Recognizer
 	Languages  *language.Set
 	Audio      audio.Options
 	Quotas     Quotas
 	Observer   Observer
+	// Audit is optional: it has each end of a job on record before the end is stored.
+	Audit audit.Recorder
 	// Owner names this process among those that share the queue, and is the same after a restart, so
 	// that a new process takes back at once what its predecessor held. Empty means a random name; then
 	// a predecessor's jobs resume when their leases end.
@@ -270,6 +275,17 @@ func (p *Pool) conclude(ctx context.Context, log *slog.Logger, c Claim, end endi
 	}
 
 	now := p.cfg.Now()
+	if err := p.record(ctx, c, failure, now); err != nil {
+		if errors.Is(err, ErrLostLease) {
+			log.InfoContext(ctx, "drop a result that came too late")
+			p.cfg.Observer.Retried(c.Job, "lost_lease")
+			return
+		}
+		// Not on record, not done: the job runs again, to the same result.
+		log.ErrorContext(ctx, "record the end of a job", "error", err)
+		p.release(ctx, log, c, "audit", Release{NotBefore: now.Add(backoff(c.Job.Attempts))})
+		return
+	}
 	finished := c.Job
 	commitErr := p.cfg.Queue.Commit(ctx, c, func(j *Job) error {
 		d := end.detected
@@ -302,6 +318,24 @@ func (p *Pool) conclude(ctx context.Context, log *slog.Logger, c Claim, end endi
 		Job: finished, Audio: end.audio, Speech: end.speech, Busy: now.Sub(begun), Latency: now.Sub(finished.Created),
 	})
 	p.promote(ctx)
+}
+
+// record has the end of a job in the audit, provided that the job is still ours.
+func (p *Pool) record(ctx context.Context, c Claim, failure *Failure, now time.Time) error {
+	if p.cfg.Audit == nil {
+		return nil
+	}
+	if err := p.cfg.Queue.Extend(ctx, c, now.Add(p.cfg.Lease)); err != nil {
+		return err
+	}
+	e := ownEvent(c.Job, "TranscriptionJobStateChange", now)
+	status := Completed
+	if failure != nil {
+		status = Failed
+		e.Additional["failureReason"] = failure.Reason
+	}
+	e.Additional["transcriptionJobStatus"] = string(status)
+	return p.cfg.Audit.Record(ctx, e)
 }
 
 func (p *Pool) release(ctx context.Context, log *slog.Logger, c Claim, cause string, r Release) {

@@ -11,9 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dictum/dictum/internal/objects"
 	"github.com/dictum/dictum/internal/speech"
 	"github.com/dictum/dictum/internal/transcribe/document"
 	"github.com/dictum/dictum/internal/transcribe/job"
+	"github.com/dictum/dictum/internal/transcribe/job/jobtest"
 	"github.com/dictum/dictum/internal/transcribe/model"
 )
 
@@ -74,7 +76,10 @@ func TestFailureReasons(t *testing.T) {
 		}, noMedia},
 		{"bucket has another owner", tone, nil, func(t *testing.T, s *storage) {
 			s.drop(t, "media")
-			s.bucket(t, "media", "444455556666", scope.Region)
+			err := s.CreateBucket(t.Context(), objects.Bucket{Name: "media", AccountID: jobtest.Other, Region: scope.Region})
+			if err != nil {
+				t.Fatal(err)
+			}
 		}, noMedia},
 		{"output bucket is gone", tone, func(r *request) { r.OutputBucketName = ptr("results") }, func(t *testing.T, s *storage) { s.drop(t, "results") }, noOutput},
 		{"language of silence", wav(16000, 1, time.Second, 0), identify, nil, "Your audio file must have a speech segment long enough in duration to perform automatic language identification."},

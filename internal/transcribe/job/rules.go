@@ -9,11 +9,14 @@ import (
 	"github.com/dictum/dictum/internal/transcribe/model"
 )
 
-// The texts that AWS was observed to use (spec transcribe-batch.md §1.3, §3.1).
+// The texts that AWS was observed to use (spec transcribe-batch.md §1.3, §3.1); those about the key and the
+// role are ours, in their manner.
 const (
 	msgLanguageMissing = "The language code is missing. Either add a language code or turn on language identification."
 	msgMediaAccess     = "The S3 URI that you provided can't be accessed. Make sure that you have read permission and try your request again."
 	msgOutputAccess    = "The specified S3 bucket can't be accessed. Make sure you have write permission on the bucket and try your request again."
+	msgKeyAccess       = "The specified KMS key can't be accessed. Make sure that the key exists and is enabled, that you have permission to use it, and try your request again."
+	msgRoleAccess      = "The specified data access role can't be assumed. Make sure that the role exists and that its trust policy allows transcribe.amazonaws.com to assume it, and try your request again."
 	msgJobNotFound     = "The requested job couldn't be found. Check the job name and try your request again."
 	msgJobExists       = "The requested job name already exists. Use a different job name."
 )
@@ -188,8 +191,6 @@ var unavailable = []struct {
 	{"IdentifyMultipleLanguages", func(r *startRequest) bool { return isTrue(r.IdentifyMultipleLanguages) }},
 	{"LanguageIdSettings", func(r *startRequest) bool { return r.LanguageIdSettings != nil }},
 	{"ToxicityDetection", func(r *startRequest) bool { return r.ToxicityDetection != nil }},
-	{"OutputEncryptionKMSKeyId", func(r *startRequest) bool { return r.OutputEncryptionKMSKeyId != nil }},
-	{"KMSEncryptionContext", func(r *startRequest) bool { return r.KMSEncryptionContext != nil }},
 }
 
 // checkStart applies the model, the rules, and what is not there yet, in this order.

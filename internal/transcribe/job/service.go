@@ -1,7 +1,6 @@
 package job
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/dictum/dictum/internal/aws/awserr"
+	"github.com/dictum/dictum/internal/iam"
 	"github.com/dictum/dictum/internal/objects"
 	"github.com/dictum/dictum/internal/transcribe/language"
 	"github.com/dictum/dictum/internal/transcribe/model"
@@ -26,8 +26,10 @@ type Buckets interface {
 // Service carries out what requests ask of jobs. All fields but the optional ones must be set.
 // Its errors are AWS's, except for failures of our own.
 type Service struct {
-	Store   Store
-	Tags    TagStore
+	Store Store
+	Tags  TagStore
+	// Rights reach customers' objects; Objects and Buckets are for the service's own, where no policy rules.
+	Rights  *Rights
 	Objects objects.ReadWriter
 	Buckets Buckets
 	// Languages are those that the recogniser knows; the zero value means Whisper base's.
@@ -47,8 +49,8 @@ type Service struct {
 // Caller is who asks, and how the server was reached.
 type Caller struct {
 	Scope
-	// ARN is the principal's.
-	ARN string
+	// Identity is who.
+	Identity iam.Caller
 	// Origin is the scheme and authority that the client called.
 	Origin string
 }
@@ -62,17 +64,13 @@ func (s *Service) Start(ctx context.Context, c Caller, r *model.StartTranscripti
 	if err := checkStart(r, languages); err != nil {
 		return Job{}, err
 	}
-	now := s.now()
-	j := Job{ID: s.newID(), Scope: c.Scope, Name: *r.TranscriptionJobName, Request: *r, Caller: c.ARN, Created: now}
+	j := Job{ID: s.newID(), Scope: c.Scope, Name: *r.TranscriptionJobName, Request: *r, Principal: c.Identity.Principal, Created: s.now()}
 	j.Request.Tags = nil
 	for _, t := range r.Tags {
 		j.Tags = append(j.Tags, Tag{text(t.Key), text(t.Value)})
 	}
-	var err error
-	if j.Media, err = s.reachMedia(ctx, c, *r.Media.MediaFileUri); err != nil {
-		return Job{}, err
-	}
-	if j.Output, err = s.reachOutput(ctx, j); err != nil {
+	j, err := s.reach(ctx, c, j)
+	if err != nil {
 		return Job{}, err
 	}
 	mayWait := r.JobExecutionSettings != nil && isTrue(r.JobExecutionSettings.AllowDeferredExecution)
@@ -96,71 +94,68 @@ func (s *Service) Start(ctx context.Context, c Caller, r *model.StartTranscripti
 	return j, nil
 }
 
-// reachMedia checks what can be known of the media without opening it: the bucket is the account's
-// and in the request's region, and the object is there. The worker checks again.
-func (s *Service) reachMedia(ctx context.Context, c Caller, uri string) (Location, error) {
-	at, region, ok := ParseMediaURI(uri, c.Origin)
-	if !ok || region != "" && region != c.Region {
-		return Location{}, awserr.BadRequest(msgMediaAccess)
-	}
-	if err := ownBucket(ctx, s.Objects, c.Scope, at.Bucket); err != nil {
-		return Location{}, refuseAccess(err, msgMediaAccess)
-	}
-	_, r, err := s.Objects.Open(ctx, at.Bucket, at.Key)
+// reach checks what can be known without opening the media, with the rights that the job will have: that the
+// media is there to be read, the key to be used, and the output bucket to be written. The worker checks
+// again.
+func (s *Service) reach(ctx context.Context, c Caller, j Job) (Job, error) {
+	rights, err := s.Rights.session(ctx, j)
 	if err != nil {
-		return Location{}, refuseAccess(err, msgMediaAccess)
+		return Job{}, refuse(err, failRole)
 	}
-	_ = r.Close() // nothing was read
-	return at, nil
-}
+	at, region, ok := ParseMediaURI(*j.Request.Media.MediaFileUri, c.Origin)
+	if !ok || region != "" && region != c.Region {
+		return Job{}, awserr.BadRequest(msgMediaAccess)
+	}
+	j.Media, rights.job.Media = at, at
+	media, err := rights.open(ctx)
+	if err != nil {
+		return Job{}, refuse(err, failMedia)
+	}
+	_ = media.Close() // nothing was read
 
-// reachOutput decides where the output goes and, in a customer's bucket, writes the probe object that
-// AWS writes (spec transcript-json.md §1.4).
-func (s *Service) reachOutput(ctx context.Context, j Job) (Output, error) {
 	if j.Request.OutputBucketName == nil {
 		// OutputKey alone is accepted and has no effect, as on some AWS accounts.
 		bucket, err := s.Buckets.ServiceBucket(ctx, j.Region)
 		if err != nil {
-			return Output{}, fmt.Errorf("make service bucket: %w", err)
+			return Job{}, fmt.Errorf("make service bucket: %w", err)
 		}
-		return serviceOutput(bucket.Name, j), nil
+		j.Output = serviceOutput(bucket.Name, j)
+		return j, nil
 	}
-	out := customerOutput(*j.Request.OutputBucketName, text(j.Request.OutputKey), j.Name)
-	if len(out.Key) > maxKey || len(out.probe()) > maxKey {
-		return Output{}, awserr.BadRequest(msgOutputAccess)
+	j.Output = customerOutput(*j.Request.OutputBucketName, text(j.Request.OutputKey), j.Name)
+	if len(j.Output.Key) > maxKey || len(j.Output.probe()) > maxKey {
+		return Job{}, awserr.BadRequest(msgOutputAccess)
 	}
-	if err := ownBucket(ctx, s.Objects, j.Scope, out.Bucket); err != nil {
-		return Output{}, refuseAccess(err, msgOutputAccess)
+	rights.job = j
+	if j.Request.OutputEncryptionKMSKeyId != nil {
+		key, err := rights.useKey(ctx)
+		if err != nil {
+			return Job{}, refuse(err, failKey)
+		}
+		j.KeyARN, rights.job.KeyARN = key.ARN, key.ARN
 	}
-	if _, err := s.Objects.Put(ctx, out.Bucket, out.probe(), bytes.NewReader(nil), objects.Metadata{}); err != nil {
-		return Output{}, refuseAccess(err, msgOutputAccess)
+	// AWS writes a probe object too (spec transcript-json.md §1.4). It is encrypted as the output will be, for
+	// buckets whose policy demands that.
+	if err := rights.put(ctx, j.Output.probe(), "", nil); err != nil {
+		return Job{}, refuse(err, failOutput)
 	}
-	return out, nil
+	return j, nil
 }
 
-// ownBucket returns an error unless the scope's account has the bucket in the scope's region.
-func ownBucket(ctx context.Context, o objects.ReadWriter, s Scope, name string) error {
-	b, err := o.Bucket(ctx, name)
-	if err != nil {
-		return err
+// refuse tells the client what its job has no right to. Faults of our own stay what they are.
+func refuse(err error, object Failure) error {
+	f, ok := refusal(err, object)
+	if !ok {
+		return fmt.Errorf("check rights of job: %w", err)
 	}
-	if b.AccountID != s.AccountID || b.Region != s.Region {
-		return objects.ErrAccessDenied
+	if f == failKey {
+		// The caller would hear from KMS itself why.
+		var key *objects.KeyError
+		if errors.As(err, &key) {
+			return awserr.BadRequest("%s %s", f.Reason, awserr.For(awserr.JSON, key.Err).Message)
+		}
 	}
-	return nil
-}
-
-// refuseAccess tells the client that it can't reach an object, without telling which of the reasons it
-// is: a stranger must not learn which buckets exist. Faults of our own stay what they are.
-func refuseAccess(err error, message string) error {
-	if isAccess(err) {
-		return awserr.BadRequest("%s", message)
-	}
-	return fmt.Errorf("reach object: %w", err)
-}
-
-func isAccess(err error) bool {
-	return errors.Is(err, objects.ErrNoSuchBucket) || errors.Is(err, objects.ErrNoSuchKey) || errors.Is(err, objects.ErrAccessDenied)
+	return awserr.BadRequest("%s", f.Reason)
 }
 
 // Get returns a job.
@@ -221,29 +216,41 @@ func (s *Service) Delete(ctx context.Context, c Caller, r *model.DeleteTranscrip
 }
 
 func (s *Service) remove(ctx context.Context, j Job) error {
-	var garbage []Garbage
-	if j.Output.Service {
-		due := s.now()
-		if !j.Status.Terminal() {
-			due = due.Add(writersGone)
-		}
-		for _, at := range j.files() {
-			garbage = append(garbage, Garbage{at, due})
-		}
-	}
+	garbage := s.garbage(j)
 	if err := s.Store.Delete(ctx, j.ID, garbage); err != nil {
 		return err
 	}
-	if !j.Status.Terminal() {
+	s.discard(ctx, j, garbage)
+	return nil
+}
+
+// garbage is the service-managed output that goes with the job, due when nobody can still be writing it.
+func (s *Service) garbage(j Job) []Garbage {
+	if !j.Output.Service || j.Output.Expired {
 		return nil
 	}
-	// The record is gone and the answer is yes. What can't be removed now is remembered.
+	due := s.now()
+	if !j.Status.Terminal() {
+		due = due.Add(writersGone)
+	}
+	var out []Garbage
+	for _, at := range j.files() {
+		out = append(out, Garbage{at, due})
+	}
+	return out
+}
+
+// discard removes what a stored change has made garbage, as far as it is due. What can't be removed now is
+// remembered.
+func (s *Service) discard(ctx context.Context, j Job, garbage []Garbage) {
+	if !j.Status.Terminal() {
+		return
+	}
 	for _, g := range garbage {
 		if err := s.collect(ctx, g); err != nil {
-			slog.WarnContext(ctx, "output of a deleted job stays until the next sweep", "job", j.ID, "error", err)
+			slog.WarnContext(ctx, "output of a job stays until the next sweep", "job", j.ID, "error", err)
 		}
 	}
-	return nil
 }
 
 func (s *Service) collect(ctx context.Context, g Garbage) error {

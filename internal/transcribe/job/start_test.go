@@ -9,6 +9,7 @@ import (
 
 	"github.com/dictum/dictum/internal/aws/awserr"
 	"github.com/dictum/dictum/internal/transcribe/job"
+	"github.com/dictum/dictum/internal/transcribe/job/jobtest"
 	"github.com/dictum/dictum/internal/transcribe/model"
 )
 
@@ -140,10 +141,6 @@ func TestStartRefusesByNameWhatIsNotThereYet(t *testing.T) {
 		},
 		"ToxicityDetection": func(r *request) {
 			r.ToxicityDetection = []model.ToxicityDetectionSettings{{ToxicityCategories: []string{"ALL"}}}
-		},
-		"OutputEncryptionKMSKeyId": func(r *request) { r.OutputBucketName, r.OutputEncryptionKMSKeyId = ptr("results"), ptr("k") },
-		"KMSEncryptionContext": func(r *request) {
-			r.OutputBucketName, r.OutputEncryptionKMSKeyId, r.KMSEncryptionContext = ptr("results"), ptr("k"), map[string]string{"k": "v"}
 		},
 	}
 	b := newBench(t)
@@ -340,8 +337,9 @@ func TestQuotas(t *testing.T) {
 func TestDeferredExecution(t *testing.T) {
 	b := newBench(t)
 	b.Quotas = job.Quotas{ConcurrentJobs: 1, QueuedJobs: 2, QueueShare: 0.9}
+	role := b.world.Role(t, jobtest.Account, "r", trustTranscribe, `Allow "Action":"s3:*","Resource":"*"`)
 	wait := func(r *request) {
-		r.JobExecutionSettings = &model.JobExecutionSettings{AllowDeferredExecution: ptr(true), DataAccessRoleArn: ptr("arn:aws:iam::111122223333:role/r")}
+		r.JobExecutionSettings = &model.JobExecutionSettings{AllowDeferredExecution: ptr(true), DataAccessRoleArn: &role}
 	}
 	b.start(t, "first", nil)
 	if _, err := b.Start(t.Context(), caller, b.request(t, "no", nil)); err == nil {

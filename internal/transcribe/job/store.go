@@ -33,6 +33,10 @@ type Store interface {
 	Delete(ctx context.Context, id string, garbage []Garbage) error
 	// Expired returns up to limit terminal jobs that were completed before t.
 	Expired(ctx context.Context, t time.Time, limit int) ([]Job, error)
+	// ExpiredOutput returns up to limit terminal jobs with service-managed output that were completed before t.
+	ExpiredOutput(ctx context.Context, t time.Time, limit int) ([]Job, error)
+	// DropOutput marks a job's output as expired and remembers the objects that are to be removed; ErrNotFound.
+	DropOutput(ctx context.Context, id string, garbage []Garbage) error
 	// Garbage returns up to limit objects that are due for removal, Collected forgets one.
 	Garbage(ctx context.Context, now time.Time, limit int) ([]Garbage, error)
 	Collected(ctx context.Context, g Garbage) error

@@ -12,14 +12,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/dictum/dictum/internal/iam"
 	"github.com/dictum/dictum/internal/objects"
 	"github.com/dictum/dictum/internal/objects/embedded"
-	"github.com/dictum/dictum/internal/objects/objectstest"
 	"github.com/dictum/dictum/internal/speech"
-	"github.com/dictum/dictum/internal/store"
 	"github.com/dictum/dictum/internal/store/jobs"
-	"github.com/dictum/dictum/internal/store/storetest"
 	"github.com/dictum/dictum/internal/transcribe/job"
+	"github.com/dictum/dictum/internal/transcribe/job/jobtest"
 	"github.com/dictum/dictum/internal/transcribe/model"
 )
 
@@ -29,9 +28,14 @@ import (
 const origin = "http://127.0.0.1:7600"
 
 var (
-	scope  = job.Scope{AccountID: "111122223333", Region: "us-east-1"}
-	caller = job.Caller{Scope: scope, ARN: "arn:aws:iam::111122223333:user/admin", Origin: origin}
+	scope  = job.Scope{AccountID: jobtest.Account, Region: jobtest.Region}
+	caller = as(jobtest.Root(jobtest.Account))
 )
+
+// as is a principal that calls.
+func as(p iam.Principal) job.Caller {
+	return job.Caller{Scope: job.Scope{AccountID: p.AccountID, Region: jobtest.Region}, Identity: jobtest.Caller(p), Origin: origin}
+}
 
 func ptr[T any](v T) *T { return &v }
 
@@ -46,23 +50,6 @@ type storage struct {
 	mu sync.Mutex
 	// puts counts writes by key; guarded by mu.
 	puts map[string]int
-}
-
-func newStorage(t *testing.T, db *store.DB) *storage {
-	t.Helper()
-	out := &storage{Store: objectstest.Open(t, db), puts: map[string]int{}}
-	out.bucket(t, "media", scope.AccountID, scope.Region)
-	out.bucket(t, "results", scope.AccountID, scope.Region)
-	out.bucket(t, "foreign", "444455556666", scope.Region)
-	out.bucket(t, "far", scope.AccountID, "eu-west-1")
-	return out
-}
-
-func (s *storage) bucket(t *testing.T, name, account, region string) {
-	t.Helper()
-	if err := s.CreateBucket(t.Context(), objects.Bucket{Name: name, AccountID: account, Region: region}); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // drop removes a bucket and what is in it.
@@ -222,9 +209,10 @@ func wav(rate, channels int, length time.Duration, loudness float64) []byte {
 	return append(b, data...)
 }
 
-// bench is a service with its database and storage.
+// bench is a service with its database and storage, and all that they stand on.
 type bench struct {
 	*job.Service
+	world   *jobtest.World
 	store   *jobs.Jobs
 	storage *storage
 	reports chan job.Report
@@ -249,15 +237,19 @@ func (watching) Depth(job.Depth)                   {}
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	db := storetest.Open(t)
-	s, err := jobs.Open(t.Context(), db)
+	w := jobtest.Open(t)
+	s, err := jobs.Open(t.Context(), w.DB)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := newStorage(t, db)
+	w.Bucket(t, "media", scope.AccountID, scope.Region)
+	w.Bucket(t, "results", scope.AccountID, scope.Region)
+	w.Bucket(t, "foreign", jobtest.Other, scope.Region)
+	w.Bucket(t, "far", scope.AccountID, "eu-west-1")
+	m := &storage{Store: w.Objects, puts: map[string]int{}}
 	return &bench{
-		Service: &job.Service{Store: s, Tags: s, Objects: m, Buckets: m},
-		store:   s, storage: m, reports: make(chan job.Report, 100), retries: make(chan string, 100),
+		Service: &job.Service{Store: s, Tags: s, Rights: w.Rights(m), Objects: m, Buckets: m},
+		world:   w, store: s, storage: m, reports: make(chan job.Report, 100), retries: make(chan string, 100),
 	}
 }
 
@@ -307,7 +299,7 @@ func (b *bench) job(t *testing.T, name string) job.Job {
 func (b *bench) run(t *testing.T, change func(*job.PoolConfig)) (p *job.Pool, stop func()) {
 	t.Helper()
 	cfg := job.PoolConfig{
-		Queue: b.store, Objects: b.storage, Recognizer: tones{}, Observer: watching{bench: b}, Workers: 2,
+		Queue: b.store, Rights: b.Rights, Objects: b.storage, Audit: b.world.Audit, Recognizer: tones{}, Observer: watching{bench: b}, Workers: 2,
 		Poll: 10 * time.Millisecond, Lease: time.Second, Grace: time.Second,
 	}
 	if change != nil {
