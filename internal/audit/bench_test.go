@@ -9,10 +9,16 @@ import (
 	"github.com/dictum/dictum/internal/audit"
 )
 
-// BenchmarkRecord measures until an event is durable, by one caller and by 64 at the same time.
+// BenchmarkRecord measures until an event is durable, by one caller, by 64 that never rest, and by 64 that
+// together make about 1,000 a second.
 func BenchmarkRecord(b *testing.B) {
-	for name, callers := range map[string]int{"alone": 1, "64 callers": 64} {
-		b.Run(name, func(b *testing.B) {
+	for _, bm := range []struct {
+		name    string
+		callers int
+		rest    time.Duration
+	}{{"alone", 1, 0}, {"64 callers", 64, 0}, {"64 callers at 1000 a second", 64, 64 * time.Millisecond}} {
+		b.Run(bm.name, func(b *testing.B) {
+			callers := bm.callers
 			l := open(b, audit.Config{Dir: b.TempDir(), Keys: keys(b)})
 			record(b, l, start("warm"))
 			times := make([][]time.Duration, callers)
@@ -26,6 +32,7 @@ func BenchmarkRecord(b *testing.B) {
 							b.Error(err)
 						}
 						times[i] = append(times[i], time.Since(began))
+						time.Sleep(bm.rest)
 					}
 				})
 			}
@@ -35,6 +42,30 @@ func BenchmarkRecord(b *testing.B) {
 			slices.Sort(all)
 			b.ReportMetric(float64(all[len(all)/2].Microseconds()), "p50-µs")
 			b.ReportMetric(float64(all[len(all)*99/100].Microseconds()), "p99-µs")
+		})
+	}
+}
+
+// BenchmarkLookup measures a page that is found at once, and one that is found nowhere in 20,000 records.
+func BenchmarkLookup(b *testing.B) {
+	l := open(b, audit.Config{Dir: b.TempDir(), Keys: keys(b)})
+	var group sync.WaitGroup
+	for range 100 {
+		group.Go(func() {
+			for range 200 {
+				record(b, l, start("job"))
+			}
+		})
+	}
+	group.Wait()
+	for name, attributes := range map[string][]audit.Attribute{"newest": nil, "none": {{Key: audit.KeyEventName, Value: "Nothing"}}} {
+		b.Run(name, func(b *testing.B) {
+			q := audit.Query{Account: "111122223333", Region: "us-west-2", Attributes: attributes}
+			for b.Loop() {
+				if _, err := l.Lookup(b.Context(), q); err != nil {
+					b.Fatal(err)
+				}
+			}
 		})
 	}
 }

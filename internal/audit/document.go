@@ -264,6 +264,9 @@ func parametersJSON(v any) json.RawMessage {
 		v = Parameters(v)
 	}
 	b, err := encode(redact(v))
+	if string(b) == "{}" {
+		return json.RawMessage("null") // as CloudTrail has it
+	}
 	switch {
 	case err != nil:
 		return json.RawMessage(`{"omitted":"not representable"}`)

@@ -14,7 +14,11 @@ import (
 	"github.com/tink-crypto/tink-go/v2/aead/subtle"
 )
 
-const fileSuffix = ".audit"
+const (
+	fileSuffix = ".audit"
+	// unfinishedSuffix follows while a file is being made.
+	unfinishedSuffix = ".new"
+)
 
 // segment is one file of the log.
 type segment struct {
@@ -119,10 +123,23 @@ func (s segment) begins(keys Keys) (time.Time, error) {
 	return first.EndTime, err
 }
 
+// over returns when a file's last record was made, or a little later: when the next one begins, or when
+// the file was last written to where that can't be read.
+func (s segment) over(next segment, keys Keys) (time.Time, error) {
+	if began, err := next.begins(keys); err == nil {
+		return began, nil
+	}
+	info, err := os.Stat(s.path)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return info.ModTime(), nil
+}
+
 // createSegment makes a file durable whole: its header and first frame are there once its name is.
 func createSegment(dir string, first uint64, content []byte) (*os.File, error) {
 	path := segmentPath(dir, first)
-	temp := path + ".new"
+	temp := path + unfinishedSuffix
 	file, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("make audit file: %w", err)

@@ -44,6 +44,9 @@ type Config struct {
 	// the lock of the data folder sees to that.
 	Dir  string
 	Keys Keys
+	// Reached is a number that the log is known to have reached, from a place that is not its folder; zero when
+	// none is known. It tells a folder that was emptied, or put back to an earlier state.
+	Reached uint64
 	// The others have defaults when zero. Files whose records are all older than Retention are removed;
 	// negative keeps all.
 	Retention      time.Duration
@@ -188,7 +191,7 @@ func (l *Log) Err() error {
 	return l.fail
 }
 
-// Last returns the number of the last durable frame.
+// Last returns the number of the last durable frame; Config.Reached of the next Open.
 func (l *Log) Last() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()

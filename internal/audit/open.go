@@ -26,9 +26,9 @@ type found struct {
 	damage  bool
 }
 
-func (f *found) notice(damage bool, format string, args ...any) {
-	f.notices = append(f.notices, fmt.Sprintf(format, args...))
-	f.damage = f.damage || damage
+func (end *found) notice(damage bool, format string, args ...any) {
+	end.notices = append(end.notices, fmt.Sprintf(format, args...))
+	end.damage = end.damage || damage
 }
 
 // openWriter finds the end of the log and makes it ready to be written to.
@@ -46,7 +46,7 @@ func openWriter(l *Log) (*writer, error) {
 	}
 	l.segments = files
 	old, anchorErr := readAnchor(w.config.Dir, w.config.Keys)
-	end, err := findEnd(files, w.config.Keys, old, anchorErr)
+	end, err := findEnd(files, w.config, old, anchorErr)
 	if err != nil {
 		return nil, err
 	}
@@ -69,12 +69,15 @@ func openWriter(l *Log) (*writer, error) {
 
 // removeUnfinished removes files whose making a crash interrupted.
 func removeUnfinished(dir string) error {
-	names, err := filepath.Glob(filepath.Join(dir, "*"+fileSuffix+".new"))
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
-	for _, name := range names {
-		if err := os.Remove(name); err != nil {
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), fileSuffix+unfinishedSuffix) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
 			return err
 		}
 	}
@@ -82,10 +85,10 @@ func removeUnfinished(dir string) error {
 }
 
 // findEnd reads the last file and holds its end against the anchor.
-func findEnd(files []segment, keys Keys, a anchor, anchorErr error) (*found, error) {
+func findEnd(files []segment, config Config, a anchor, anchorErr error) (*found, error) {
 	end := &found{}
 	if len(files) > 0 {
-		if err := end.readLast(files, keys, a); err != nil {
+		if err := end.readLast(files, config.Keys, a); err != nil {
 			return nil, err
 		}
 	}
@@ -97,6 +100,10 @@ func findEnd(files []segment, keys Keys, a anchor, anchorErr error) (*found, err
 		end.notice(true, "%v", anchorErr)
 	case anchorErr != nil && len(files) > 0:
 		end.notice(true, "the anchor is missing")
+	}
+	if end.seq < config.Reached {
+		end.notice(true, "the log had reached record %d and ends at %d", config.Reached, end.seq)
+		end.seq = config.Reached
 	}
 	if end.damage && end.segment != nil {
 		// What is there stays as it is, for whoever looks into it.

@@ -61,8 +61,9 @@ var ErrNoLog = errors.New("no audit log")
 // changes nothing, and may be used while the log is being written. An error is one of reading: what is
 // wrong with the log is in the report. It fails with ErrNoLog when the folder holds none.
 //
-// What it can't find: that the whole folder was put back to an earlier state, files and anchor together (compare
-// Last with what was exported), and whatever someone wrote who has the root key.
+// What it can't find: that the whole folder was emptied or put back to an earlier state, files and anchor together
+// (Config.Reached finds that at the next start, and comparing Last with what was exported does); that records were cut
+// which a power failure had left beyond the last anchor; and whatever someone wrote who has the root key.
 func Verify(ctx context.Context, dir string, keys Keys) (Report, error) {
 	v := &verifier{keys: keys, missing: map[uint64]uint64{}}
 	// The anchor first: a log that is being written is ahead of it, never behind.

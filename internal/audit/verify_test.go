@@ -323,3 +323,34 @@ func TestALaterRootKey(t *testing.T) {
 		t.Errorf("got %+v, %v", r, err)
 	}
 }
+
+func TestALogThatWasPutBack(t *testing.T) {
+	dir, _ := sample(t)
+	before := t.TempDir()
+	if err := os.CopyFS(before, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	config := audit.Config{Dir: dir, Keys: keys(t), Retention: -1}
+	l := open(t, config)
+	record(t, l, start("to be undone"))
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	config.Reached = l.Last()
+	for name, dir := range map[string]string{"to an earlier state": before, "to nothing": t.TempDir()} {
+		t.Run(name, func(t *testing.T) {
+			config := config
+			config.Dir = dir
+			if err := open(t, config).Close(); err != nil {
+				t.Fatal(err)
+			}
+			wantFindings(t, dir, []string{fmt.Sprintf("the log had reached record %d", config.Reached), "missing"})
+		})
+	}
+	t.Run("the log itself has reached it", func(t *testing.T) {
+		if err := open(t, config).Close(); err != nil {
+			t.Fatal(err)
+		}
+		wantSound(t, dir)
+	})
+}

@@ -301,9 +301,8 @@ func (w *writer) retain() {
 		keep++
 	}
 	for keep < len(files)-1 {
-		// A file is over when the next one begins.
-		began, err := files[keep+1].begins(w.config.Keys)
-		if err != nil || !began.Before(oldest) {
+		over, err := files[keep].over(files[keep+1], w.config.Keys)
+		if err != nil || !over.Before(oldest) {
 			break
 		}
 		keep++
