@@ -2,9 +2,11 @@ package s3_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 
+	"github.com/dictum/dictum/internal/audit"
 	"github.com/dictum/dictum/internal/iam"
 	"github.com/dictum/dictum/internal/iam/policy"
 )
@@ -43,4 +45,37 @@ func (r *rights) set(t testing.TB, key, text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.policies[people[key].Principal.ARN] = doc
+}
+
+// exists says that the principals of the tests' accounts exist, but for a user named nobody.
+func exists(_ context.Context, named policy.Named) (bool, error) {
+	return !strings.HasSuffix(named.Value, "user/nobody"), nil
+}
+
+// journal keeps events in memory.
+type journal struct {
+	mu     sync.Mutex
+	events []audit.Event // guarded by mu
+}
+
+// Record implements audit.Recorder.
+func (j *journal) Record(_ context.Context, e audit.Event) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.events = append(j.events, e)
+	return nil
+}
+
+// last returns the last event with the name.
+func (j *journal) last(t testing.TB, name string) audit.Event {
+	t.Helper()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for i := len(j.events) - 1; i >= 0; i-- {
+		if j.events[i].Name == name {
+			return j.events[i]
+		}
+	}
+	t.Fatalf("no event %s", name)
+	return audit.Event{}
 }

@@ -149,4 +149,3 @@ var subresources = map[string]bool{
 	"restore": true, "retention": true, "select": true, "session": true, "tagging": true, "torrent": true,
 	"versioning": true, "versions": true, "website": true, "abac": true,
 }
-

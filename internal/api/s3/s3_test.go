@@ -28,13 +28,15 @@ import (
 	"github.com/dictum/dictum/internal/aws/sigv4"
 	"github.com/dictum/dictum/internal/gateway"
 	"github.com/dictum/dictum/internal/iam"
+	"github.com/dictum/dictum/internal/kms"
 	"github.com/dictum/dictum/internal/objects"
 	"github.com/dictum/dictum/internal/objects/embedded"
 	"github.com/dictum/dictum/internal/objects/objectstest"
 	"github.com/dictum/dictum/internal/store/storetest"
 )
 
-// keys are the credentials of the tests: two accounts and Dictum's own session in the first one.
+// keys are the credentials of the tests: the first account's users and root, another account's user, and Dictum's own
+// session in the first one.
 type keys map[string]iam.Credential
 
 func (k keys) Lookup(_ context.Context, id string) (iam.Credential, error) {
@@ -47,6 +49,8 @@ func (k keys) Lookup(_ context.Context, id string) (iam.Credential, error) {
 
 const (
 	alice   = "AKIAALICEALICEALICE1"
+	bob     = "AKIABOBBOBBOBBOBBOB1"
+	root    = "AKIAROOTROOTROOTROOT"
 	mallory = "AKIAMALLORYMALLORY12"
 	service = "AKIASERVICESERVICE12"
 	account = "111122223333"
@@ -55,25 +59,31 @@ const (
 
 var people = keys{
 	alice:   {AccessKeyID: alice, SecretAccessKey: secret, Principal: iam.Principal{Kind: iam.KindUser, AccountID: account, ARN: "arn:aws:iam::111122223333:user/alice", UserID: "AIDA1"}},
+	bob:     {AccessKeyID: bob, SecretAccessKey: secret, Principal: iam.Principal{Kind: iam.KindUser, AccountID: account, ARN: "arn:aws:iam::111122223333:user/bob", UserID: "AIDA3"}},
+	root:    {AccessKeyID: root, SecretAccessKey: secret, Principal: iam.Principal{Kind: iam.KindRoot, AccountID: account, ARN: "arn:aws:iam::111122223333:root", UserID: account}},
 	mallory: {AccessKeyID: mallory, SecretAccessKey: secret, Principal: iam.Principal{Kind: iam.KindUser, AccountID: "444455556666", ARN: "arn:aws:iam::444455556666:user/mallory", UserID: "AIDA2"}},
 	service: {AccessKeyID: service, SecretAccessKey: secret, Principal: iam.Principal{Kind: iam.KindService, AccountID: account, ARN: "arn:aws:sts::111122223333:assumed-role/dictum/output", Service: "transcribe.amazonaws.com"}},
 }
 
-// rig is a server and the store beneath it.
+// rig is a server and what is beneath it.
 type rig struct {
-	url   string
-	store *embedded.Store
-	http  *http.Client
+	url     string
+	store   *embedded.Store
+	keys    *kms.Service
+	rights  *rights
+	journal *journal
+	http    *http.Client
 }
 
 func start(t testing.TB, secure bool) rig {
 	t.Helper()
-	content := objectstest.Open(t, storetest.Open(t))
-	rights := newRights()
+	r := rig{rights: newRights(), journal: &journal{}}
+	who := iam.NewAuthorizer(r.rights, iam.WithServiceBuckets(objects.IsServiceBucket))
+	r.store, r.keys = objectstest.OpenWithKeys(t, storetest.Open(t), who, r.journal)
 	quiet := slog.New(slog.DiscardHandler)
 	g, err := gateway.New(gateway.Config{
-		Services: []gateway.Service{s3.New(s3.Config{Store: content})}, Credentials: people,
-		Authorizer: iam.NewAuthorizer(rights, iam.WithServiceBuckets(objects.IsServiceBucket)), Auditor: gateway.LogAuditor{Log: quiet}, Log: quiet,
+		Services: []gateway.Service{s3.New(s3.Config{Store: r.store, Gate: r.keys, Principals: exists})}, Credentials: people,
+		Authorizer: who, Auditor: r.journal, Log: quiet,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +96,8 @@ func start(t testing.TB, secure bool) rig {
 		server.Start()
 	}
 	t.Cleanup(server.Close)
-	return rig{url: server.URL, store: content, http: server.Client()}
+	r.url, r.http = server.URL, server.Client()
+	return r
 }
 
 // client returns the SDK's client in a region.
@@ -516,13 +527,13 @@ func TestCopy(t *testing.T) {
 		in   sdk.CopyObjectInput
 		want string
 	}{
-		"onto itself unchanged":     {sdk.CopyObjectInput{Bucket: aws.String("lab"), Key: aws.String("a b/ü"), CopySource: source}, "InvalidRequest"},
-		"if-match another":          {sdk.CopyObjectInput{Bucket: aws.String("lab"), Key: aws.String("x"), CopySource: source, CopySourceIfMatch: aws.String("0")}, "PreconditionFailed"},
-		"if-none-match this":        {sdk.CopyObjectInput{Bucket: aws.String("lab"), Key: aws.String("x"), CopySource: source, CopySourceIfNoneMatch: out.CopyObjectResult.ETag}, "PreconditionFailed"},
-		"of nothing":                {sdk.CopyObjectInput{Bucket: aws.String("lab"), Key: aws.String("x"), CopySource: aws.String("lab/none")}, "NoSuchKey"},
-		"of a bucket that is none":  {sdk.CopyObjectInput{Bucket: aws.String("lab"), Key: aws.String("x"), CopySource: aws.String("nobucket/none")}, "NoSuchBucket"},
-		"of a malformed source":     {sdk.CopyObjectInput{Bucket: aws.String("lab"), Key: aws.String("x"), CopySource: aws.String("lab")}, "InvalidArgument"},
-		} {
+		"onto itself unchanged":    {sdk.CopyObjectInput{Bucket: aws.String("lab"), Key: aws.String("a b/ü"), CopySource: source}, "InvalidRequest"},
+		"if-match another":         {sdk.CopyObjectInput{Bucket: aws.String("lab"), Key: aws.String("x"), CopySource: source, CopySourceIfMatch: aws.String("0")}, "PreconditionFailed"},
+		"if-none-match this":       {sdk.CopyObjectInput{Bucket: aws.String("lab"), Key: aws.String("x"), CopySource: source, CopySourceIfNoneMatch: out.CopyObjectResult.ETag}, "PreconditionFailed"},
+		"of nothing":               {sdk.CopyObjectInput{Bucket: aws.String("lab"), Key: aws.String("x"), CopySource: aws.String("lab/none")}, "NoSuchKey"},
+		"of a bucket that is none": {sdk.CopyObjectInput{Bucket: aws.String("lab"), Key: aws.String("x"), CopySource: aws.String("nobucket/none")}, "NoSuchBucket"},
+		"of a malformed source":    {sdk.CopyObjectInput{Bucket: aws.String("lab"), Key: aws.String("x"), CopySource: aws.String("lab")}, "InvalidArgument"},
+	} {
 		t.Run(rule, func(t *testing.T) {
 			if _, err := c.CopyObject(t.Context(), &x.in); code(err) != x.want {
 				t.Errorf("got %v, want %s", err, x.want)
