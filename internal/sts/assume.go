@@ -108,9 +108,6 @@ func (s *Service) now() time.Time { return s.config.Now().UTC() }
 // transitive tags and the source identity.
 func inherit(p iam.Principal, in AssumeRoleRequest) (iam.Session, error) {
 	session := iam.Session{SourceIdentity: in.SourceIdentity}
-	if strings.HasPrefix(strings.ToLower(in.SourceIdentity), "aws:") {
-		return iam.Session{}, invalidParameter("The source identity must not begin with aws:, which is reserved.")
-	}
 	var inherited map[string]string
 	if own := p.Session; own != nil {
 		session.Chained = own.RoleID != ""
