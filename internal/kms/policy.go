@@ -75,12 +75,22 @@ func (s *Service) checkPolicy(ctx context.Context, c iam.Caller, k CustomerKey, 
 	if len(text) > maxPolicy {
 		return limitExceeded(fmt.Sprintf("The key policy document is larger than %d bytes.", maxPolicy))
 	}
-	if _, err := parsePolicy(text); err != nil {
+	document, err := parsePolicy(text)
+	if err != nil {
 		var malformed *policy.Error
 		if errors.As(err, &malformed) {
 			return malformedPolicy(malformed.Message)
 		}
 		return err
+	}
+	if s.config.Principals != nil {
+		for _, named := range document.Principals() {
+			if ok, err := s.config.Principals(ctx, named); err != nil {
+				return fmt.Errorf("look for principals of key policy: %w", err)
+			} else if !ok {
+				return malformedPolicy("Policy contains a statement with one or more invalid principals.")
+			}
+		}
 	}
 	if bypass {
 		return nil

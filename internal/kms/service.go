@@ -11,6 +11,7 @@ import (
 
 	"github.com/dictum/dictum/internal/audit"
 	"github.com/dictum/dictum/internal/iam"
+	"github.com/dictum/dictum/internal/iam/policy"
 )
 
 // Store keeps customers' keys. Each method is one transaction, durable when it returns.
@@ -51,6 +52,8 @@ type Config struct {
 	Sealer     Sealer
 	Authorizer iam.Authorizer
 	Recorder   audit.Recorder
+	// Principals tells whether a principal that a key policy names exists; nil means that it is not asked.
+	Principals func(ctx context.Context, named policy.Named) (bool, error)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Log gets what goes wrong in the background; nil means slog.Default.

@@ -229,3 +229,8 @@ func idOf(keyARN string) (string, bool) {
 	id, ok := strings.CutPrefix(a.Resource, "key/")
 	return id, ok && isKeyID(id)
 }
+
+// AccessTo is the permission that an operation on no key in particular needs: on "*", or an alias.
+func (s *Service) AccessTo(c iam.Caller, operation, resource string, about Circumstances) iam.Access {
+	return iam.Access{Action: "kms:" + operation, Resource: resource, Keys: conditionKeys(c, about)}
+}
