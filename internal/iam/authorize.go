@@ -79,12 +79,12 @@ func (z *PolicyAuthorizer) decide(ctx context.Context, c Caller, a Access, trace
 	if k := c.Principal.Kind; k == KindUser || k == KindRole {
 		var err error
 		p, err = z.source.PoliciesOf(ctx, c.Principal)
-		// Whoever is gone has no rights any more.
-		if err != nil && !errors.Is(err, ErrNoSuchEntity) {
-			return policy.Decision{}, fmt.Errorf("read policies of %s: %w", c.Principal.ARN, err)
-		}
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrNoSuchEntity):
+			// Whoever is gone has no rights any more.
 			return policy.Decision{By: policy.Identity}, nil
+		case err != nil:
+			return policy.Decision{}, fmt.Errorf("read policies of %s: %w", c.Principal.ARN, err)
 		}
 	}
 	return z.evaluate(ctx, c, a, p, trace)

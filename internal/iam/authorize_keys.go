@@ -154,9 +154,9 @@ func (p *Principal) global(key string) (string, bool) {
 		return p.AccountID, p.AccountID != "" && !service
 	case "aws:principaltype":
 		t, ok := principalTypes[p.Kind]
-		return t, ok
+		return t, ok && (p.Kind != "" || p.Session == nil)
 	case "aws:userid":
-		if p.Kind == "" {
+		if p.Kind == "" && p.Session == nil {
 			return "anonymous", true
 		}
 		return p.UserID, p.UserID != "" && !service

@@ -180,8 +180,7 @@ func (e *evaluation) decide(set *Set) Decision {
 	if set.Resource != nil && set.Resource.kind == Trust {
 		resourceKind = Trust
 	}
-	identity, _ := e.group(set.Identity, Identity)
-	d.Identity = max(identity, ImplicitDeny)
+	d.Identity = max(e.group(set.Identity, Identity), ImplicitDeny)
 	granted := noGrant
 	if set.Resource != nil {
 		d.Resource, granted = e.document(set.Resource, resourceKind, 0)
@@ -189,7 +188,7 @@ func (e *evaluation) decide(set *Set) Decision {
 	if set.Boundary != nil {
 		d.Boundary, _ = e.document(set.Boundary, Boundary, 0)
 	}
-	d.Session, _ = e.group(set.Session, Session)
+	d.Session = e.group(set.Session, Session)
 	for _, v := range [...]struct {
 		kind    Kind
 		verdict Verdict
@@ -251,13 +250,13 @@ func limits(d *Decision) Kind {
 }
 
 // group evaluates policies that add up.
-func (e *evaluation) group(docs []*Document, as Kind) (Verdict, grant) {
-	sum, granted := Absent, noGrant
+func (e *evaluation) group(docs []*Document, as Kind) Verdict {
+	sum := Absent
 	for i, doc := range docs {
-		v, g := e.document(doc, as, i)
-		sum, granted = max(sum, v), max(granted, g)
+		v, _ := e.document(doc, as, i)
+		sum = max(sum, v)
 	}
-	return sum, granted
+	return sum
 }
 
 // document evaluates one policy: its verdict, and the most direct grant of its statements that allow.

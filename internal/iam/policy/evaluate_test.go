@@ -145,6 +145,7 @@ func TestWhoMustAllow(t *testing.T) {
 		{"a user is no service", ann, rules{resource: `{"Service":"transcribe.amazonaws.com"}`}, implicitIdentity},
 		{"a web identity is named by URL", web, rules{resource: `{"Federated":"issuer.example.com"}`}, ""},
 		{"a web identity is named by ARN", web, rules{resource: `{"Federated":"arn:aws:iam::111111111111:oidc-provider/issuer.example.com"}`}, ""},
+		{"a provider with a service's name is no service", policy.Principal{Kind: policy.WebIdentity, Name: "transcribe.amazonaws.com"}, rules{resource: `{"Service":"transcribe.amazonaws.com"}`}, implicitResource},
 		{"another provider", web, rules{resource: `{"Federated":"arn:aws:iam::111111111111:oidc-provider/issuer.example.org"}`}, implicitResource},
 		{"a SAML provider is none", policy.Principal{Kind: policy.WebIdentity}, rules{resource: `{"Federated":"arn:aws:iam::111111111111:saml-provider/x"}`}, implicitResource},
 		{"the anonymous need everyone to be named", nobody, rules{resource: `"*"`}, ""},
@@ -238,6 +239,9 @@ func TestConditions(t *testing.T) {
 		{`"StringEquals":{"a":"${b, 'company-wide'}"}`, keys{"a": {"red"}, "b": {"red"}}, true},
 		{`"StringEquals":{"a":"${b}"}`, keys{"a": {""}}, false},
 		{`"StringEquals":{"a":"${b}"}`, keys{"a": {"1"}, "b": {"1", "2"}}, false},
+		{`"StringEquals":{"a":"${b, 'x'}"}`, keys{"a": {"x"}, "b": {"1", "2"}}, false},
+		{`"StringNotEqualsIfExists":{"a":"b"}`, nil, true},
+		{`"StringNotEqualsIfExists":{"a":"b"}`, keys{"a": {"b"}}, false},
 		{`"StringNotLike":{"a":"b*"}`, keys{"a": {"bc"}}, false},
 		{`"StringEquals":{"a":"1","b":"2"}`, keys{"a": {"1"}}, false},
 		{`"StringEquals":{"a":"1"},"Bool":{"b":"true"}`, keys{"a": {"1"}, "b": {"true"}}, true},
@@ -279,6 +283,7 @@ func TestConditions(t *testing.T) {
 		{`"ArnLike":{"aws:SourceArn":"arn:aws:*:123456789012:*:*:*"}`, keys{"aws:sourcearn": {"arn:aws:transcribe:us-east-1:123456789012:transcription-job/j"}}, false},
 		{`"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:role/admin"}`, keys{"aws:principalarn": {"arn:aws:iam::1:role/admin"}}, false},
 		{`"ArnNotEquals":{"aws:PrincipalArn":"arn:aws:iam::*:role/admin"}`, nil, true},
+		{`"ArnLike":{"a":"*:aws:s3:::b"}`, keys{"a": {"x:aws:s3:::b"}}, false},
 		{`"ArnLike":{"a":"*"}`, keys{"a": {"not an ARN"}}, false},
 
 		{`"Null":{"aws:TokenIssueTime":"true"}`, nil, true},
@@ -298,6 +303,7 @@ func TestConditions(t *testing.T) {
 		{`"ForAllValues:StringNotEquals":{"aws:TagKeys":["secret"]}`, tags("a", "secret"), false},
 		{`"ForAnyValue:StringNotEquals":{"aws:TagKeys":["secret"]}`, tags("a", "secret"), true},
 		{`"ForAnyValue:StringNotEquals":{"aws:TagKeys":["secret"]}`, tags("secret"), false},
+		{`"ForAnyValue:StringNotEquals":{"aws:TagKeys":["secret"]}`, nil, false},
 		{`"ForAnyValue:StringLike":{"aws:TagKeys":["pro*"]}`, tags("project"), true},
 	} {
 		d := evaluateIn(t, `{"Effect":"Allow","Action":"*","Resource":"*","Condition":{`+c.condition+`}}`, "s3:ListBucket", "*", c.keys)

@@ -80,7 +80,7 @@ func refEvaluate(r refRequest, s refSet) string {
 			}
 		}
 	}
-	allowed := false
+	var allowed bool
 	switch {
 	case r.account == "":
 		allowed = toPrincipal
@@ -367,7 +367,7 @@ func refPair(op, got, want string, keys map[string][]string) bool {
 		case "StringEquals":
 			return got == literal
 		case "StringEqualsIgnoreCase":
-			return strings.ToLower(got) == strings.ToLower(literal)
+			return strings.EqualFold(got, literal)
 		default:
 			return refRegexp("", tokens, false).MatchString(got)
 		}
