@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -417,7 +418,8 @@ func (x *exchange) event(shown *awserr.Error) audit.Event {
 		Caller: c.Caller, Source: x.service.Name() + ".amazonaws.com", Name: c.Action, ReadOnly: x.route.ReadOnly, Data: x.route.Data,
 		Request: x.route.Request, Resources: c.Resources, Additional: map[string]any{},
 	}
-	if len(x.route.Access) > 0 && strings.HasPrefix(c.Resource, "arn:") {
+	named := slices.ContainsFunc(c.Resources, func(r audit.Resource) bool { return r.ARN == c.Resource })
+	if len(x.route.Access) > 0 && strings.HasPrefix(c.Resource, "arn:") && !named {
 		owner := x.route.Access[0].Owner
 		if owner == "" {
 			owner = c.Principal.AccountID
