@@ -66,9 +66,9 @@ func (z *PolicyAuthorizer) Explain(ctx context.Context, c Caller, a Access) (pol
 
 // ExplainWith decides as if the principal had the policies of p and no others but those of its session and of the
 // resource (SimulateCustomPolicy). What the simulation's context says goes into a.Keys, which come before
-// what is known of the caller.
+// what is known of the caller; there is no connection, so that aws:SecureTransport is missing if not given there.
 func (z *PolicyAuthorizer) ExplainWith(ctx context.Context, c Caller, a Access, p Policies) (policy.Decision, error) {
-	return z.evaluate(ctx, c, a, p, true)
+	return z.evaluate(ctx, a, conditionKeys{ctx: ctx, caller: &c, access: &a, tags: p.Tags, simulated: true}, p, true)
 }
 
 func (z *PolicyAuthorizer) decide(ctx context.Context, c Caller, a Access, trace bool) (policy.Decision, error) {
@@ -87,7 +87,7 @@ func (z *PolicyAuthorizer) decide(ctx context.Context, c Caller, a Access, trace
 			return policy.Decision{}, fmt.Errorf("read policies of %s: %w", c.Principal.ARN, err)
 		}
 	}
-	return z.evaluate(ctx, c, a, p, trace)
+	return z.evaluate(ctx, a, conditionKeys{ctx: ctx, caller: &c, access: &a, tags: p.Tags}, p, trace)
 }
 
 // links is the rule for buckets of the service: a session that signs links reads its account's part of them, and does
@@ -99,8 +99,8 @@ func (z *PolicyAuthorizer) links(c Caller, a Access) (d policy.Decision, decided
 	}
 	service := bucket != "" && z.serviceBucket(bucket)
 	p := c.Principal
-	// A service that acts on its own has no key.
-	if p.Kind == KindService && p.AccessKeyID != "" {
+	// A service that acts on its own is no session: it has neither ARN nor key.
+	if p.Kind == KindService && (p.ARN != "" || p.AccessKeyID != "") {
 		own := p.AccountID != "" && strings.HasPrefix(key, p.AccountID+"/")
 		if service && own && a.Action == "s3:GetObject" {
 			return policy.Decision{Allowed: true}, true
@@ -113,7 +113,8 @@ func (z *PolicyAuthorizer) links(c Caller, a Access) (d policy.Decision, decided
 	return policy.Decision{}, false
 }
 
-func (z *PolicyAuthorizer) evaluate(ctx context.Context, c Caller, a Access, p Policies, trace bool) (policy.Decision, error) {
+func (z *PolicyAuthorizer) evaluate(ctx context.Context, a Access, k conditionKeys, p Policies, trace bool) (policy.Decision, error) {
+	c := k.caller
 	set := policy.Set{Identity: p.Identity, Boundary: p.Boundary, Delegated: a.Delegated}
 	if s := c.Principal.Session; s != nil {
 		for _, text := range s.Policies {
@@ -131,7 +132,6 @@ func (z *PolicyAuthorizer) evaluate(ctx context.Context, c Caller, a Access, p P
 		}
 		set.Resource = doc
 	}
-	k := conditionKeys{ctx: ctx, caller: &c, access: &a, tags: p.Tags}
 	d, err := policy.Evaluate(&policy.Request{
 		Principal: principalOf(c.Principal), Action: a.Action, Resource: a.Resource, Owner: a.Owner, Lookup: k.lookup, Trace: trace,
 	}, &set)
@@ -171,7 +171,12 @@ func principalOf(p Principal) policy.Principal {
 		return policy.Principal{Kind: policy.Service, Name: p.Service}
 	default:
 		if p.Session != nil && p.Session.Provider != "" {
-			return policy.Principal{Kind: policy.WebIdentity, Name: p.Session.Provider}
+			name := p.Session.Provider
+			if p.AccountID != "" && !strings.HasPrefix(name, "arn:") {
+				// The provider as this account knows it: another account's of the same URL is not trusted here.
+				name = "arn:aws:iam::" + p.AccountID + ":oidc-provider/" + strings.TrimPrefix(name, "https://")
+			}
+			return policy.Principal{Kind: policy.WebIdentity, Name: name}
 		}
 		return policy.Principal{Kind: policy.Anonymous}
 	}

@@ -16,6 +16,8 @@ type conditionKeys struct {
 	access *Access
 	// tags are the identity's.
 	tags map[string]string
+	// simulated tells that there is no connection to speak of.
+	simulated bool
 	// resource are the resource's tags, once read.
 	resource     map[string]string
 	resourceRead bool
@@ -85,7 +87,7 @@ func (k *conditionKeys) global(key string) (string, bool) {
 		return c.SourceIP, c.SourceIP != "" && len(c.Via) == 0
 	case "aws:securetransport":
 		// What a service does for a caller goes through no network.
-		return strconv.FormatBool(c.Secure || len(c.Via) > 0 || p.Kind == KindService), true
+		return strconv.FormatBool(c.Secure || len(c.Via) > 0 || p.Kind == KindService), !k.simulated
 	case "aws:currenttime":
 		return c.Time.UTC().Format(time.RFC3339), !c.Time.IsZero()
 	case "aws:epochtime":

@@ -139,6 +139,14 @@ func TestAuthorize(t *testing.T) {
 		p.Session = &iam.Session{Issued: authzNow, MFA: mfa}
 		return as(p)
 	}
+	provider := iam.Principal{AccountID: authzHome, Session: &iam.Session{Provider: "https://issuer.example.com", Subject: "user-1"}}
+	assume := func(federated string) iam.Access {
+		doc := authzParse(t, policy.Trust, `{"Effect":"Allow","Principal":{"Federated":"`+federated+`"},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{"StringEquals":{"issuer.example.com:sub":"user-1"}}}`)
+		return iam.Access{
+			Action: "sts:AssumeRoleWithWebIdentity", Resource: "arn:aws:iam::111111111111:role/r", Owner: authzHome, Delegated: true,
+			Policy: func(context.Context) (*policy.Document, error) { return doc, nil },
+		}
+	}
 	insecure := user("admin")
 	insecure.Secure = false
 
@@ -191,6 +199,10 @@ func TestAuthorize(t *testing.T) {
 		{"a deputy that is confused", iam.Caller{Principal: acting.Principal, SourceAccount: authzOther, SourceARN: job}, on(bucket, authzHome, asService), noResource},
 		{"a service without a policy", acting, on(bucket, authzHome), noResource},
 		{"a service is no account", acting, on(bucket, authzHome, `{"Effect":"Allow","Principal":{"AWS":"111111111111"},"Action":"s3:GetObject","Resource":"*"}`), noResource},
+
+		{"a web identity whom the account's provider vouches for", as(provider), assume("arn:aws:iam::111111111111:oidc-provider/issuer.example.com"), ""},
+		{"a web identity of another account's provider", as(provider), assume("arn:aws:iam::222222222222:oidc-provider/issuer.example.com"), "because no role trust policy allows the %s action"},
+		{"a web identity of a provider by URL", as(provider), assume("issuer.example.com"), ""},
 
 		{"links read their account's output", as(link), on("arn:aws:s3:::svc-1/111111111111/j.json", ""), ""},
 		{"links read no other account's", as(link), on("arn:aws:s3:::svc-1/222222222222/j.json", ""), "because no session policy allows the %s action"},
@@ -353,18 +365,37 @@ func TestConditionKeys(t *testing.T) {
 		}
 		// The condition stands in the resource's policy and denies, which every kind of principal meets.
 		doc := authzParse(t, policy.Resource, `{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*","Condition":{`+condition+`}}`)
-		z := iam.NewAuthorizer(nil)
-		d, err := z.ExplainWith(t.Context(), callers[c.caller], iam.Access{
+		z := iam.NewAuthorizer(authzSource{
+			"arn:aws:iam::111111111111:user/ann": {Tags: map[string]string{"Team": "red"}}, "arn:aws:iam::111111111111:role/r": {Tags: map[string]string{"Team": "red"}},
+		})
+		d, err := z.Explain(t.Context(), callers[c.caller], iam.Access{
 			Action: "s3:GetObject", Resource: "arn:aws:s3:::b", Owner: authzOther, Keys: map[string][]string{"s3:prefix": {"home/"}},
 			Tags:   func(context.Context) (map[string]string, error) { return map[string]string{"X": "1"}, nil },
 			Policy: func(context.Context) (*policy.Document, error) { return doc, nil },
-		}, iam.Policies{Tags: map[string]string{"Team": "red"}})
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !d.Explicit {
 			t.Errorf("%s of a %s is not %s", c.key, c.caller, c.want)
 		}
+	}
+}
+
+func TestExplainWithOtherPolicies(t *testing.T) {
+	z := iam.NewAuthorizer(nil)
+	p := authzIdentity(t, `{"Sid":"A","Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"true"},"StringEquals":{"aws:PrincipalTag/team":"red"}}}`)
+	p.Tags = map[string]string{"team": "red"}
+	a := iam.Access{Action: "s3:GetObject", Resource: "arn:aws:s3:::b/k", Owner: authzHome}
+	c := iam.Caller{Principal: authzUser(authzHome, "ann"), Time: authzNow}
+	d, err := z.ExplainWith(t.Context(), c, a, p)
+	if err != nil || d.Verdict() != policy.ImplicitDeny || len(d.Missing) != 1 || d.Missing[0] != "aws:securetransport" {
+		t.Errorf("%+v, %v", d, err)
+	}
+	a.Keys = map[string][]string{"aws:SecureTransport": {"true"}}
+	d, err = z.ExplainWith(t.Context(), c, a, p)
+	if err != nil || d.Verdict() != policy.Allowed || len(d.Matches) != 1 || d.Matches[0].Sid != "A" || len(d.Missing) != 0 {
+		t.Errorf("%+v, %v", d, err)
 	}
 }
 

@@ -136,9 +136,13 @@ func isAccount(value, account string) bool {
 	return ok && cut && root && rest == account
 }
 
-// sameProvider compares identity providers: an ARN of an OIDC provider is the URL behind "oidc-provider/".
+// sameProvider compares identity providers. Two ARNs must be the same; an ARN of an OIDC provider and a URL
+// agree when the URL stands behind "oidc-provider/".
 func sameProvider(named, provider string) bool {
-	return named == provider || providerURL(named) == providerURL(provider)
+	if named == provider || strings.HasPrefix(named, "arn:") && strings.HasPrefix(provider, "arn:") {
+		return named == provider
+	}
+	return providerURL(named) == providerURL(provider)
 }
 
 func providerURL(s string) string {
