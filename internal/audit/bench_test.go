@@ -1,6 +1,8 @@
 package audit_test
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -67,5 +69,32 @@ func BenchmarkLookup(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkVerify measures by bytes of the log.
+func BenchmarkVerify(b *testing.B) {
+	dir := b.TempDir()
+	l := open(b, audit.Config{Dir: dir, Keys: keys(b)})
+	var group sync.WaitGroup
+	for range 100 {
+		group.Go(func() {
+			for range 200 {
+				record(b, l, start("job"))
+			}
+		})
+	}
+	group.Wait()
+	if err := l.Close(); err != nil {
+		b.Fatal(err)
+	}
+	files, _ := filepath.Glob(filepath.Join(dir, "*.audit"))
+	for _, f := range files {
+		if info, err := os.Stat(f); err == nil {
+			b.SetBytes(info.Size())
+		}
+	}
+	for b.Loop() {
+		wantSound(b, dir)
 	}
 }

@@ -90,8 +90,16 @@ func ScanBytes(keys Keys, content []byte) (accounted int64, frames int, err erro
 	backward := newBackScanner(bytes.NewReader(content), aead, int64(len(content)))
 	backward.low = 0
 	for {
-		if _, err := backward.next(); err != nil {
-			return accounted, frames, nil //nolint:nilerr // a walk backwards ends at damage
+		before := backward.at
+		_, _, err := backward.next()
+		if errors.Is(err, io.EOF) {
+			return accounted, frames, nil
+		}
+		if err != nil {
+			return accounted, frames, err
+		}
+		if backward.at >= before {
+			return accounted, frames, errors.New("the walk backwards does not go on")
 		}
 	}
 }
@@ -124,3 +132,12 @@ func ParseBodies(content []byte, keys Keys) {
 	_, _ = parseFileHeader(content)
 	_, _ = foundOf(content)
 }
+
+// WithSync has the log make its data durable by another function.
+func WithSync(c Config, sync func(*os.File) error) Config {
+	c.sync = sync
+	return c
+}
+
+// Waiting is how many events are in the queue.
+func (l *Log) Waiting() int { return len(l.queue) }

@@ -282,7 +282,7 @@ func (s *scanner) skip(n int64) error {
 	return err
 }
 
-// backScanner reads a file's frames backwards. It does not go on after damage.
+// backScanner reads a file's frames backwards, and passes over damage.
 type backScanner struct {
 	file io.ReaderAt
 	aead *subtle.AESGCM
@@ -300,11 +300,32 @@ func newBackScanner(file io.ReaderAt, aead *subtle.AESGCM, end int64) *backScann
 	return &backScanner{file: file, aead: aead, at: end, low: fileHeaderSize}
 }
 
-// next returns the frame before, or io.EOF at the beginning.
-func (s *backScanner) next() (frame, error) {
-	if s.at <= s.low {
-		return frame{}, io.EOF
+// next returns the frame before, or io.EOF at the beginning. damaged tells that bytes before it, or up to the
+// beginning, were passed over.
+func (s *backScanner) next() (f frame, damaged bool, err error) {
+	for s.at > s.low {
+		f, err = s.try()
+		switch {
+		case err == nil:
+			s.at -= f.size
+			f.at = s.at
+			return f, damaged, nil
+		case errors.Is(err, errSealed):
+			s.at -= f.size // its borders hold
+		case errors.Is(err, errFrame), errors.Is(err, errShort):
+			if err := s.resynchronise(); err != nil {
+				return frame{}, true, err
+			}
+		default:
+			return frame{}, damaged, err
+		}
+		damaged = true
 	}
+	return frame{}, damaged, io.EOF
+}
+
+// try decodes the frame that ends at the present place.
+func (s *backScanner) try() (frame, error) {
 	tail, err := s.bytes(4)
 	if err != nil {
 		return frame{}, err
@@ -318,15 +339,27 @@ func (s *backScanner) next() (frame, error) {
 		return frame{}, err
 	}
 	f, err := parseFrame(b, s.aead)
-	if err != nil {
-		return frame{}, err
-	}
 	if f.size != int64(len(b)) {
 		return frame{}, errFrame
 	}
-	s.at -= f.size
-	f.at = s.at
-	return f, nil
+	return f, err
+}
+
+// resynchronise goes back to the end of the last frame before the present place, which a walk forwards finds.
+func (s *backScanner) resynchronise() error {
+	forwards, end := newScanner(s.file, s.aead, s.low, s.at), s.low
+	for {
+		f, d, err := forwards.next()
+		switch {
+		case errors.Is(err, io.EOF):
+			s.at = end
+			return nil
+		case err != nil:
+			return err
+		case d == nil:
+			end = f.at + f.size
+		}
+	}
 }
 
 // bytes returns the n bytes before the present place.

@@ -57,6 +57,9 @@ type Config struct {
 	Log *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+
+	// sync makes a file's data durable; tests have it fail.
+	sync func(*os.File) error
 }
 
 func (c Config) complete() Config {
@@ -77,6 +80,9 @@ func (c Config) complete() Config {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.sync == nil {
+		c.sync = syncData
 	}
 	return c
 }

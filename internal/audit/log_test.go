@@ -8,10 +8,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/dictum/dictum/internal/audit"
 	"github.com/dictum/dictum/internal/iam"
@@ -245,4 +249,65 @@ func TestAFileADay(t *testing.T) {
 	if r.First == 1 {
 		t.Errorf("got %+v", r)
 	}
+}
+
+func TestRecordWaitsForTheDiskAndSharesIt(t *testing.T) {
+	var syncs atomic.Int64
+	held, release := make(chan bool), make(chan bool)
+	config := audit.WithSync(audit.Config{Dir: t.TempDir(), Keys: keys(t)}, func(f *os.File) error {
+		if syncs.Add(1) == 1 {
+			close(held)
+			<-release
+		}
+		return f.Sync()
+	})
+	l := open(t, config)
+	const callers = 50
+	returned := make(chan error, callers+1)
+	call := func() { returned <- l.Record(t.Context(), start("x")) }
+	go call()
+	<-held // the first is in its sync: the others must wait for the next one
+	for range callers {
+		go call()
+	}
+	for l.Waiting() < callers {
+		runtime.Gosched()
+	}
+	if len(returned) > 0 {
+		t.Error("a record was acknowledged before the disk had it")
+	}
+	close(release)
+	for range callers + 1 {
+		if err := <-returned; err != nil {
+			t.Error(err)
+		}
+	}
+	if got := syncs.Load(); got != 2 {
+		t.Errorf("%d syncs for %d records, want 2", got, callers+1)
+	}
+}
+
+func TestAFailedSyncStopsTheLog(t *testing.T) {
+	dir := t.TempDir()
+	var broken atomic.Bool
+	l := open(t, audit.WithSync(audit.Config{Dir: dir, Keys: keys(t)}, func(f *os.File) error {
+		if broken.Load() {
+			return unix.EIO
+		}
+		return f.Sync()
+	}))
+	record(t, l, start("before"))
+	broken.Store(true)
+	for range 2 {
+		if err := l.Record(t.Context(), start("lost")); !errors.Is(err, audit.ErrFailed) || !errors.Is(err, unix.EIO) {
+			t.Errorf("got %v", err)
+		}
+		broken.Store(false) // a disk that says it is well again is not to be trusted
+	}
+	if !errors.Is(l.Err(), audit.ErrFailed) || !errors.Is(l.Close(), audit.ErrFailed) {
+		t.Error("the failure is not told")
+	}
+	l = open(t, audit.Config{Dir: dir, Keys: keys(t)})
+	record(t, l, start("after"))
+	wantSound(t, dir)
 }

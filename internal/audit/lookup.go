@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -91,8 +92,8 @@ type cursor struct {
 	at    int64
 }
 
-// Lookup returns management events, those recorded last first. It fails with ErrBadToken, ErrDamaged,
-// or ctx's error.
+// Lookup returns management events, those recorded last first. It fails with ErrBadToken, an error of reading, or
+// ctx's. Records that are damaged are passed over, and the log of the program tells so.
 func (l *Log) Lookup(ctx context.Context, q Query) (Page, error) {
 	select {
 	case l.readers <- struct{}{}:
@@ -127,6 +128,9 @@ func (l *Log) Lookup(ctx context.Context, q Query) (Page, error) {
 			return Page{}, err
 		}
 	}
+	if s.damaged {
+		l.config.Log.Error("look up audit events", "err", ErrDamaged)
+	}
 	page := Page{Events: s.events}
 	if s.more {
 		token, err := l.sealToken(q, s.next)
@@ -147,6 +151,8 @@ type search struct {
 	// over ends the search; more tells that it goes on at next.
 	over, more bool
 	next       cursor
+	// damaged tells that something could not be read.
+	damaged bool
 }
 
 // file searches one file, from an offset backwards; negative means its end.
@@ -162,7 +168,8 @@ func (s *search) file(ctx context.Context, f segment, at int64) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrDamaged, err)
+		s.damaged = true
+		return nil // what can be read is worth more than nothing
 	}
 	defer o.close()
 	if at < 0 {
@@ -173,12 +180,13 @@ func (s *search) file(ctx context.Context, f segment, at int64) error {
 	}
 	scan := newBackScanner(o.file, o.aead, at)
 	for n := 1; ; n++ {
-		f, err := scan.next()
+		f, damaged, err := scan.next()
+		s.damaged = s.damaged || damaged
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("%w: %w", ErrDamaged, err)
+			return fmt.Errorf("read %s: %w", filepath.Base(o.path), err)
 		}
 		if f.kind == kindRecord && !s.take(f) {
 			s.over = true

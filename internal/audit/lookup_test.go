@@ -183,3 +183,22 @@ func TestLookupAcrossAccounts(t *testing.T) {
 		t.Errorf("the caller sees %v", got)
 	}
 }
+
+func TestLookupPassesOverDamage(t *testing.T) {
+	dir, files := sample(t)
+	p := parse(t, files[1])
+	p.frames[p.index(9)].Raw[100] ^= 1 // record 9 does not open
+	p.frames[p.index(11)].Raw[2] ^= 1  // record 11 is no frame
+	p.save()
+	q := parse(t, files[0])
+	q.header[20] ^= 1 // nothing of the first file can be read
+	q.save()
+	l := open(t, audit.Config{Dir: dir, Keys: keys(t), Retention: -1, Now: func() time.Time { return noon.Add(49 * time.Hour) }})
+	for _, limit := range []int{1, 50} {
+		query := alices()
+		query.Limit = limit
+		if got, want := strings.Join(lookup(t, l, query), " "), "job-2-3 job-2-2 job-2-1 job-2-0 job-1-2 job-1-0"; got != want {
+			t.Errorf("pages of %d: got %s, want %s", limit, got, want)
+		}
+	}
+}

@@ -94,7 +94,7 @@ func findEnd(files []segment, config Config, a anchor, anchorErr error) (*found,
 	}
 	switch {
 	case anchorErr == nil && a.last > end.seq:
-		end.notice(true, "records %d to %d are missing at the end", end.seq+1, a.last)
+		end.notice(true, "%s missing at the end", span(end.seq+1, a.last))
 		end.tip = tip{a.last, a.hash}
 	case anchorErr != nil && !missing(anchorErr):
 		end.notice(true, "%v", anchorErr)
@@ -105,12 +105,30 @@ func findEnd(files []segment, config Config, a anchor, anchorErr error) (*found,
 		end.notice(true, "the log had reached record %d and ends at %d", config.Reached, end.seq)
 		end.seq = config.Reached
 	}
-	if end.damage && end.segment != nil {
+	if end.segment == nil {
+		return end, nil
+	}
+	name := filepath.Base(end.segment.path)
+	switch {
+	case end.damage:
 		// What is there stays as it is, for whoever looks into it.
+		if end.cut > 0 {
+			end.notice(true, "%s ends with %d bytes that are no record", name, end.cut)
+		}
 		end.segment.close()
 		end.segment, end.cut = nil, 0
+	case end.cut > 0:
+		end.notice(false, "%s: cut %d bytes of an unfinished record after %d", name, end.cut, end.seq)
 	}
 	return end, nil
+}
+
+// span names records.
+func span(first, last uint64) string {
+	if first == last {
+		return fmt.Sprintf("record %d is", first)
+	}
+	return fmt.Sprintf("records %d to %d are", first, last)
 }
 
 // readLast walks through the last file to its end.
@@ -160,9 +178,8 @@ func (end *found) readLast(files []segment, keys Keys, a anchor) error {
 	end.segment = o
 	if torn != nil && torn.last {
 		end.cut = o.size - torn.at
-		end.notice(frames == 0, "%s: cut %d bytes of an unfinished record after %d", name, end.cut, end.seq)
 	}
-	if frames == 0 && torn == nil {
+	if frames == 0 {
 		end.notice(true, "%s: holds no records", name)
 	}
 	return nil
@@ -260,7 +277,7 @@ func (w *writer) reopen(end *found, d digest) error {
 	if _, err := file.WriteAt(buf, end.position.end); err != nil {
 		return err
 	}
-	if err := syncData(file); err != nil {
+	if err := w.config.sync(file); err != nil {
 		return err
 	}
 	w.publish()

@@ -167,7 +167,7 @@ func (w *writer) write(buf []byte, next position) error {
 		}
 		return fmt.Errorf("write audit log: %w", err)
 	}
-	if err := syncData(w.file); err != nil {
+	if err := w.config.sync(w.file); err != nil {
 		return w.stop(fmt.Errorf("sync: %w", err))
 	}
 	if err := w.anchor.write(next.tip); err != nil {
