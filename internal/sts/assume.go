@@ -33,6 +33,8 @@ type RoleRequest struct {
 	// Policy is an inline session policy, JSON, and PolicyARNs name managed ones; they limit the session.
 	Policy     string
 	PolicyARNs []string
+	// TokenSize is the least length of the session token, in characters; zero asks for none.
+	TokenSize int
 }
 
 // AssumeRoleRequest is AssumeRole's.
@@ -98,7 +100,7 @@ func (s *Service) begin(ctx context.Context, role iam.Role, in RoleRequest, sess
 		return RoleSession{}, err
 	}
 	session.Issued = s.now()
-	credential, err := s.issue(ctx, roleSession(role, in.SessionName, session), session.Issued, life)
+	credential, err := s.issue(ctx, roleSession(role, in.SessionName, session), session.Issued, life, in.TokenSize)
 	return RoleSession{Credential: credential, PackedPolicySize: packed}, err
 }
 

@@ -13,24 +13,29 @@ import (
 	"github.com/dictum/dictum/internal/iam"
 )
 
-// tokenBytes is how much randomness a session token has.
-const tokenBytes = 96
+const (
+	// tokenSize is how many characters a session token has that no one wants longer.
+	tokenSize = 128
+	// MaxTokenSize is the most that it can have.
+	MaxTokenSize = 4096
+)
 
-// issue makes a credential of the principal that lives for a while from now, and stores it.
-func (s *Service) issue(ctx context.Context, p iam.Principal, now time.Time, life time.Duration) (iam.Credential, error) {
+// issue makes a credential of the principal that lives for a while from now, and stores it. Its token is random
+// and has at least size characters.
+func (s *Service) issue(ctx context.Context, p iam.Principal, now time.Time, life time.Duration, size int) (iam.Credential, error) {
 	// The key's id and secret are like a user's, but for the prefix.
 	key, err := iam.NewAccessKey(p.AccountID, "", now)
 	if err != nil {
 		return iam.Credential{}, fmt.Errorf("make session key: %w", err)
 	}
-	var token [tokenBytes]byte
-	if _, err := rand.Read(token[:]); err != nil {
+	token := make([]byte, (min(max(size, tokenSize), MaxTokenSize)+3)/4*3) // base64 makes four characters of three bytes
+	if _, err := rand.Read(token); err != nil {
 		return iam.Credential{}, fmt.Errorf("make session token: %w", err)
 	}
 	c := iam.Credential{
 		AccessKeyID:     "ASIA" + key.ID[len("AKIA"):],
 		SecretAccessKey: key.Secret,
-		SessionToken:    base64.StdEncoding.EncodeToString(token[:]),
+		SessionToken:    base64.StdEncoding.EncodeToString(token),
 		Expires:         now.Add(life).UTC().Truncate(time.Second), // clients see whole seconds
 		Principal:       p,
 	}

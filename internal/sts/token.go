@@ -15,6 +15,8 @@ type SessionTokenRequest struct {
 	Duration time.Duration
 	// Serial and Code are a second factor, or empty.
 	Serial, Code string
+	// TokenSize is the least length of the session token, in characters; zero asks for none.
+	TokenSize int
 }
 
 // SessionToken makes temporary credentials of a user, or the root, that signed with a long-term key. It
@@ -40,7 +42,7 @@ func (s *Service) SessionToken(ctx context.Context, c iam.Caller, in SessionToke
 		session.MFA = p.Session.MFA
 	}
 	p.Session = &session
-	return s.issue(ctx, p, session.Issued, life)
+	return s.issue(ctx, p, session.Issued, life, in.TokenSize)
 }
 
 // withMFA returns the principal as it is once it has shown the second factor; the principal itself when

@@ -81,12 +81,6 @@ func (b *bench) record(t testing.TB) string {
 	return string(text)
 }
 
-func (b *bench) lastEvent() audit.Event {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.events[len(b.events)-1]
-}
-
 type listed struct{ UserName string }
 
 func newBench(t testing.TB) *bench {

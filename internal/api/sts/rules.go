@@ -42,6 +42,7 @@ var (
 	sessionNameType   = text(2, 64, `[\w+=,.@-]*`)
 	roleDuration      = &shape{min: 900, max: 43200, integer: true}
 	tokenDuration     = &shape{min: 900, max: 129600, integer: true}
+	tokenSize         = &shape{max: 4096, integer: true}
 	policyType        = text(1, 2048, `[\u0009\u000A\u000D\u0020-\u00FF]+`)
 	longPolicyType    = text(1, 0, `[\u0009\u000A\u000D\u0020-\u00FF]+`)
 	tagKeyType        = text(1, 128, `[\p{L}\p{Z}\p{N}_.:/=+\-@]+`)
@@ -54,7 +55,7 @@ var (
 	webTokenType      = &shape{min: 4, max: 20000, secret: true}
 	maxTagsOfRequest  = 50
 	roleMembers       = []member{{"RoleArn", true, arnType}, {"RoleSessionName", true, sessionNameType}}
-	moreRoleMembers   = []member{{"PolicyArns.arn", false, arnType}, {"DurationSeconds", false, roleDuration}}
+	moreRoleMembers   = []member{{"PolicyArns.arn", false, arnType}, {"DurationSeconds", false, roleDuration}, {"MinimumSessionTokenSize", false, tokenSize}}
 	assumeRoleMembers = []member{
 		{"Policy", false, longPolicyType},
 		{"Tags.Key", true, tagKeyType},
@@ -88,6 +89,7 @@ var members = map[string][]member{
 		{"DurationSeconds", false, tokenDuration},
 		{"SerialNumber", false, serialType},
 		{"TokenCode", false, codeType},
+		{"MinimumSessionTokenSize", false, tokenSize},
 	},
 	"GetAccessKeyInfo": {{"AccessKeyId", true, keyIDType}},
 }

@@ -100,11 +100,15 @@ type RoleInput struct {
 	DurationSeconds int
 	Policy          string
 	PolicyArns      []policyDescriptor
+	// MinimumSessionTokenSize is newer than botocore 1.43's model: it makes tokens longer, for clients to
+	// try whether they bear it.
+	MinimumSessionTokenSize int
 }
 
 func (in RoleInput) request() sts.RoleRequest {
 	r := sts.RoleRequest{
 		RoleARN: in.RoleArn, SessionName: in.RoleSessionName, Duration: time.Duration(in.DurationSeconds) * time.Second, Policy: in.Policy,
+		TokenSize: in.MinimumSessionTokenSize,
 	}
 	for _, p := range in.PolicyArns {
 		r.PolicyARNs = append(r.PolicyARNs, p.Arn)
@@ -138,8 +142,9 @@ type assumedRoleUser struct {
 type AssumeRoleOutput struct {
 	Credentials      credentials
 	AssumedRoleUser  assumedRoleUser
-	PackedPolicySize int    `xml:",omitempty"`
-	SourceIdentity   string `xml:",omitempty"`
+	PackedPolicySize int `xml:",omitempty"`
+	TokenUse
+	SourceIdentity string `xml:",omitempty"`
 }
 
 func credentialsOf(c iam.Credential) credentials {
@@ -152,6 +157,7 @@ func assumed(s sts.RoleSession) AssumeRoleOutput {
 		Credentials:      credentialsOf(s.Credential),
 		AssumedRoleUser:  assumedRoleUser{AssumedRoleId: p.UserID, Arn: p.ARN},
 		PackedPolicySize: s.PackedPolicySize,
+		TokenUse:         tokenUse(s.Credential),
 		SourceIdentity:   p.Session.SourceIdentity,
 	}
 }
@@ -219,18 +225,33 @@ type sessionTokenInput struct {
 	DurationSeconds int
 	SerialNumber    string
 	TokenCode       string `audit:"-"`
+	// MinimumSessionTokenSize is as RoleInput's.
+	MinimumSessionTokenSize int
 }
 
-type sessionTokenOutput struct{ Credentials credentials }
+type sessionTokenOutput struct {
+	Credentials credentials
+	TokenUse
+}
+
+// TokenUse is how long a session token is, in characters and in percent of the longest one. It is exported as
+// RoleInput is.
+type TokenUse struct{ SessionTokenSize, SessionTokenUtilization int }
+
+func tokenUse(c iam.Credential) TokenUse {
+	n := len(c.SessionToken)
+	return TokenUse{SessionTokenSize: n, SessionTokenUtilization: (n*100 + sts.MaxTokenSize - 1) / sts.MaxTokenSize}
+}
 
 func (h handlers) getSessionToken(ctx context.Context, c *gateway.Call, in *sessionTokenInput) (*sessionTokenOutput, error) {
 	credential, err := h.domain.SessionToken(ctx, c.Caller, sts.SessionTokenRequest{
 		Duration: time.Duration(in.DurationSeconds) * time.Second, Serial: in.SerialNumber, Code: in.TokenCode,
+		TokenSize: in.MinimumSessionTokenSize,
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := sessionTokenOutput{credentialsOf(credential)}
+	out := sessionTokenOutput{credentialsOf(credential), tokenUse(credential)}
 	c.Response = audit.Parameters(out)
 	return &out, nil
 }

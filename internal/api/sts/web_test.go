@@ -69,7 +69,7 @@ func TestAssumeRoleWithWebIdentity(t *testing.T) {
 		t.Fatal(err)
 	}
 	if *out.SubjectFromWebIdentityToken != "user-1" || *out.Audience != audience || *out.Provider != f.provider || *out.SourceIdentity != "alice" ||
-		!strings.HasSuffix(*out.AssumedRoleUser.Arn, ":assumed-role/web/sess") || *out.PackedPolicySize < 1 {
+		!strings.HasSuffix(*out.AssumedRoleUser.Arn, ":assumed-role/web/sess") || *out.SessionTokenUtilization < 1 {
 		t.Errorf("%+v", out)
 	}
 	session := f.with(out.Credentials)
