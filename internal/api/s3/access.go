@@ -18,7 +18,9 @@ type request struct {
 	*http.Request
 	call        *gateway.Call
 	bucket, key string
-	query       url.Values
+	// action is the API operation.
+	action string
+	query  url.Values
 	// header holds the request's headers, and those that presigning moved to the query.
 	header http.Header
 	// target is the bucket that was named; CreateBucket has none yet.
@@ -46,13 +48,13 @@ func (s *Service) Route(r *http.Request, c *gateway.Call) (gateway.Route, error)
 	if err != nil {
 		return gateway.Route{}, err
 	}
-	q.call = c
+	q.call, q.action = c, row.action
 	route := gateway.Route{
 		Action: row.action, ReadOnly: gateway.ReadOnly(row.action), Data: q.key != "" || ofObjects[row.action], Request: q.parameters(),
 	}
 	var refusal error
 	if route.Access, refusal = s.access(q, row); refusal == nil {
-		refusal = q.check(row)
+		refusal = q.check()
 	}
 	switch {
 	case q.target.Name != "":
@@ -82,19 +84,23 @@ func (s *Service) access(r *request, row row) (all []iam.Access, err error) {
 		return nil, nil // The handler asks: a condition key is in the body.
 	}
 	if r.bucket == "" {
-		return []iam.Access{{Action: "s3:ListAllMyBuckets", Resource: "arn:aws:s3:::*", Keys: r.conditions()}}, nil
+		return []iam.Access{{Action: "s3:ListAllMyBuckets", Resource: "arn:aws:s3:::*", Keys: r.signed()}}, nil
 	}
 	if r.target, err = s.store.Bucket(r.Context(), r.bucket); err != nil {
 		return nil, err
 	}
 	keys := r.conditions()
-	if row.tagged {
-		existing, err := s.existingTags(r, r.target, r.key)
-		if err != nil {
-			return nil, err
-		}
-		maps.Copy(keys, existing)
+	var more map[string][]string
+	switch {
+	case row.tagged:
+		more, err = s.existingTags(r, r.target, r.key)
+	case ofUploads[row.action]:
+		more, err = s.uploadConditions(r)
 	}
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(keys, more)
 	for _, action := range row.needs {
 		all = append(all, s.rules.Access(r.call.Caller, r.target, r.key, "s3:"+action, keys))
 	}
@@ -115,6 +121,9 @@ func (s *Service) access(r *request, row row) (all []iam.Access, err error) {
 
 // writes are the operations that make objects, and may set more than content in doing so.
 var writes = map[string]bool{"PutObject": true, "CopyObject": true, "CreateMultipartUpload": true}
+
+// ofUploads are the operations that fill an upload, by the permission and the conditions that it was created under.
+var ofUploads = map[string]bool{"UploadPart": true, "UploadPartCopy": true, "CompleteMultipartUpload": true}
 
 // sourceAccess finds what is to be copied and returns the permission to read it.
 func (s *Service) sourceAccess(r *request, header string) (iam.Access, error) {
@@ -150,7 +159,7 @@ func (s *Service) existingTags(r *request, b objects.Bucket, key string) (map[st
 }
 
 // check holds the request against rules that are no policies.
-func (r *request) check(row row) error {
+func (r *request) check() error {
 	if err := r.checkLink(); err != nil {
 		return err
 	}
@@ -159,7 +168,7 @@ func (r *request) check(row row) error {
 			return errAccessDenied
 		}
 	}
-	if err := r.checkEncryption(row); err != nil {
+	if err := r.checkEncryption(); err != nil {
 		return err
 	}
 	return r.refuseUnbuilt()

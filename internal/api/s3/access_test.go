@@ -437,6 +437,30 @@ func TestConditionKeys(t *testing.T) {
 	})
 }
 
+func TestParametersThatMeanNothingGiveNoConditions(t *testing.T) {
+	r := start(t, false)
+	admin := r.client(root, "us-east-1")
+	makeBucket(t, admin, "lab")
+	put(t, admin, "k", "x")
+	// raw signs as alice.
+	for _, x := range []struct{ method, target, condition string }{
+		{"GET", "/lab?policy&prefix=in/", `"StringEquals":{"s3:prefix":"in/"}`},
+		{"PUT", "/lab?tagging&prefix=in/", `"StringEquals":{"s3:prefix":"in/"}`},
+		{"GET", "/lab/k?prefix=in/", `"StringEquals":{"s3:prefix":"in/"}`},
+		{"DELETE", "/lab/k?x-amz-acl=private", `"StringEquals":{"s3:x-amz-acl":"private"}`},
+		{"GET", "/lab/k?x-amz-tagging=a%3Db", `"StringEquals":{"s3:RequestObjectTag/a":"b"}`},
+	} {
+		r.rights.set(t, alice, statements(`{"Effect":"Allow","Action":"s3:*","Resource":"*","Condition":{`+x.condition+`}}`))
+		if a := r.raw(t, x.method, x.target, ""); a.status != http.StatusForbidden {
+			t.Errorf("%s %s: %d %s", x.method, x.target, a.status, a.body)
+		}
+	}
+	r.rights.set(t, alice, statements(`{"Effect":"Deny","Action":"s3:*","Resource":"*","Condition":{"StringLike":{"s3:x-amz-copy-source":"lab/k"}}}`, allow("*", "s3:*")))
+	if a := r.signed(t, "PUT", "/lab/copy", "", "x-amz-copy-source", "lab/%6B"); a.status != http.StatusForbidden {
+		t.Errorf("an escaped copy source: %d %s", a.status, a.body)
+	}
+}
+
 func list(in sdk.ListObjectsV2Input) func(*testing.T, rig) error {
 	return func(t *testing.T, r rig) error {
 		in.Bucket = aws.String("lab")
@@ -543,11 +567,9 @@ func TestWhatTheAuditShows(t *testing.T) {
 	}
 	found := map[string]string{}
 	for _, x := range e.Resources {
-		if x.Type != "" {
-			found[x.Type] = x.ARN + " " + x.AccountID
-		}
+		found[x.Type] = x.ARN + " " + x.AccountID
 	}
-	if found["AWS::S3::Object"] != "arn:aws:s3:::lab/k " || found["AWS::S3::Bucket"] != "arn:aws:s3:::lab "+account {
+	if found["AWS::S3::Object"] != "arn:aws:s3:::lab/k " || found["AWS::S3::Bucket"] != "arn:aws:s3:::lab "+account || len(found) != 2 {
 		t.Errorf("resources: %v", found)
 	}
 	t.Run("no signatures", func(t *testing.T) {

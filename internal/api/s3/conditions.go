@@ -2,62 +2,97 @@ package s3
 
 import (
 	"crypto/tls"
+	"errors"
 	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dictum/dictum/internal/objects"
+	"github.com/dictum/dictum/internal/objects/guarded"
 )
 
-// headerKeys are the headers that policies can ask about, as s3:header.
+// headerKeys are the headers that policies can ask about, as s3:header, of operations that make something.
 // https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html#amazons3-policy-keys
 var headerKeys = []string{
 	"x-amz-acl", "x-amz-copy-source", "x-amz-grant-full-control", "x-amz-grant-read", "x-amz-grant-read-acp", "x-amz-grant-write",
 	"x-amz-grant-write-acp", "x-amz-metadata-directive", "x-amz-object-ownership", headerEncryption, headerKeyID,
 	"x-amz-server-side-encryption-customer-algorithm", "x-amz-storage-class", "x-amz-website-redirect-location",
-	"if-match", "if-none-match",
 }
 
-// parameterKeys are the query parameters of listings that policies can ask about.
-var parameterKeys = []string{"prefix", "delimiter", "max-keys"}
+var (
+	// conditionHeaders are those under which something is written, parameterKeys the parameters of listings.
+	conditionHeaders = []string{"if-match", "if-none-match"}
+	parameterKeys    = []string{"prefix", "delimiter", "max-keys"}
+)
 
 // conditions returns the keys of S3 that the request gives. A header or parameter that is not there gives no
-// key: so StringEquals does not hold of it, and Null does.
+// key: so StringEquals does not hold of it, and Null does. Nor does one that means nothing to the operation:
+// otherwise whoever may list a prefix by a policy for all actions could do anything else by adding the parameter.
 func (r *request) conditions() map[string][]string {
 	keys := r.signed()
-	for _, name := range headerKeys {
-		if values := r.header.Values(name); len(values) > 0 {
-			keys["s3:"+name] = []string{values[0]}
+	switch {
+	case writes[r.action]:
+		r.headerConditions(keys, headerKeys)
+		r.headerConditions(keys, conditionHeaders)
+		if tags, err := url.ParseQuery(r.header.Get("X-Amz-Tagging")); err == nil {
+			requestTags(keys, firstOf(tags))
 		}
-	}
-	if id := r.header.Get(headerKeyID); bareKey.MatchString(id) {
-		// Policies compare with ARNs; an id means a key of the caller's.
-		keys["s3:"+headerKeyID] = []string{"arn:aws:kms:" + r.keyRegion() + ":" + r.call.Principal.AccountID + ":key/" + id}
-	}
-	if r.key == "" {
+	case r.action == "CreateBucket":
+		r.headerConditions(keys, headerKeys)
+	case r.action == "CompleteMultipartUpload":
+		r.headerConditions(keys, conditionHeaders)
+	case r.action == "ListObjects" || r.action == "ListObjectsV2":
 		for _, name := range parameterKeys {
 			if r.query.Has(name) {
 				keys["s3:"+name] = []string{r.query.Get(name)}
 			}
 		}
 	}
-	if v := r.query.Get("versionId"); v != "" {
-		keys["s3:versionid"] = []string{v}
-	}
-	if tags, err := url.ParseQuery(r.header.Get("X-Amz-Tagging")); err == nil && len(tags) > 0 {
-		requestTags(keys, firstOf(tags))
-	}
 	return keys
 }
 
-var bareKey = regexp.MustCompile(`^(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$`)
-
-func (r *request) keyRegion() string {
-	if r.target.Region != "" {
-		return r.target.Region
+func (r *request) headerConditions(keys map[string][]string, names []string) {
+	for _, name := range names {
+		values := r.header.Values(name)
+		if len(values) == 0 {
+			continue
+		}
+		value := values[0]
+		switch {
+		case name == headerKeyID && bareKey.MatchString(value):
+			// Policies compare with ARNs; an id means a key of the caller's.
+			value = "arn:aws:kms:" + r.target.Region + ":" + r.call.Principal.AccountID + ":key/" + value
+		case name == "x-amz-copy-source":
+			// What is meant, however it is escaped.
+			if plain, err := url.PathUnescape(value); err == nil {
+				value = plain
+			}
+		}
+		keys["s3:"+name] = []string{value}
 	}
-	return r.call.Region
 }
+
+// uploadConditions returns the keys of an upload under way, whose headers came with its creation and hold for
+// its parts and its completion too.
+func (s *Service) uploadConditions(r *request) (map[string][]string, error) {
+	u, err := s.store.Upload(r.Context(), r.upload())
+	if errors.Is(err, objects.ErrNoSuchUpload) {
+		return nil, nil // The handler will say so.
+	}
+	if err != nil {
+		return nil, err
+	}
+	keys := map[string][]string{"s3:" + headerEncryption: {guarded.AES256}}
+	if e := u.Metadata.Encryption; e.Customer() {
+		keys["s3:"+headerEncryption], keys["s3:"+headerKeyID] = []string{guarded.KMS}, []string{e.KeyARN}
+	}
+	requestTags(keys, u.Metadata.Tags)
+	return keys, nil
+}
+
+var bareKey = regexp.MustCompile(`^(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$`)
 
 // requestTags adds the keys of tags that a request wants set.
 func requestTags(keys map[string][]string, tags map[string]string) {
@@ -103,7 +138,7 @@ func (r *request) signed() map[string][]string {
 // shown are the headers that the audit shows of a request.
 var shown = append([]string{
 	headerContext, headerBucketKey, "x-amz-copy-source-range", "x-amz-tagging", "x-amz-tagging-directive", "x-amz-expected-bucket-owner",
-	"x-amz-source-expected-bucket-owner", "range",
+	"x-amz-source-expected-bucket-owner", "range", "if-match", "if-none-match",
 }, headerKeys...)
 
 // parameters returns what the audit shows of the request: names, and what decides how it is carried out.

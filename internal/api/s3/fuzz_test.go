@@ -1,10 +1,12 @@
 package s3
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
 
+	"github.com/dictum/dictum/internal/aws/awserr"
 	"github.com/dictum/dictum/internal/objects"
 )
 
@@ -61,6 +63,8 @@ func FuzzDocuments(f *testing.F) {
 		"<Delete><Quiet>true</Quiet><Object><Key>a</Key></Object></Delete>",
 		`<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Part><PartNumber>1</PartNumber><ETag>"x"</ETag><ChecksumCRC32>AAAA</ChecksumCRC32></Part></CompleteMultipartUpload>`,
 		"<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>",
+		"<Tagging><TagSet><Tag><Key>a</Key><Value>1</Value></Tag></TagSet></Tagging>",
+		"<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>true</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>",
 		`<!DOCTYPE a [<!ENTITY x "y">]><Delete><Object><Key>&x;</Key></Object></Delete>`,
 	} {
 		f.Add([]byte(s))
@@ -68,6 +72,14 @@ func FuzzDocuments(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		var d deleteRequest
 		_ = decodeDocument(body, &d)
+		var tags tagging
+		if decodeDocument(body, &tags) == nil {
+			_, _ = tags.tags(maxBucketTags)
+		}
+		var rules encryption
+		if decodeDocument(body, &rules) == nil {
+			_, _ = rules.encryption()
+		}
 		var c completeRequest
 		if decodeDocument(body, &c) != nil {
 			return
@@ -90,5 +102,65 @@ func FuzzToken(f *testing.F) {
 				t.Fatalf("%q: %q, then %q, %v", token, next, again, err)
 			}
 		}
+	})
+}
+
+func FuzzContext(f *testing.F) {
+	for _, s := range []string{"", "{}", "e30=", "eyJhIjoiYiJ9", "eyJhIjoxfQ==", "bnVsbA==", "eyJhIjpudWxsfQ==", "eyJhd3M6czM6YXJuIjoiYXJuOmF3czpzMzo6OmIvayJ9"} {
+		f.Add(s)
+	}
+	const arn = "arn:aws:s3:::b/k"
+	f.Fuzz(func(t *testing.T, header string) {
+		pairs, err := decodeContext(header, arn)
+		if err != nil && pairs != nil {
+			t.Fatalf("%q: pairs and an error", header)
+		}
+		if _, ok := pairs[objects.ContextKey]; ok {
+			t.Fatalf("%q: the client sets %s", header, objects.ContextKey)
+		}
+	})
+}
+
+func FuzzTags(f *testing.F) {
+	for _, s := range []string{"", "a=1", "a=1&a=2", "aws:x=1", "%ff=1", "=1", "a", "a=%", "é=ü", "a=1;b=2"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		tags, err := headerTags(header)
+		if err != nil {
+			return
+		}
+		if len(tags) > maxObjectTags {
+			t.Fatalf("%q: %d tags", header, len(tags))
+		}
+		for name, value := range tags {
+			if err := checkTag(name, value); err != nil {
+				t.Fatalf("%q: %q=%q: %v", header, name, value, err)
+			}
+		}
+	})
+}
+
+func FuzzBucketPolicy(f *testing.F) {
+	for _, s := range []string{
+		`{}`, `{"Version":"2012-10-17","Statement":[]}`, ` {}`, "{", `{"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::lab/*"}}`,
+		`{"Statement":{"Effect":"Deny","NotPrincipal":{"AWS":"111122223333"},"NotAction":"s3:GetObject","NotResource":"arn:aws:s3:::lab"}}`,
+		`{"Statement":[{"Effect":"Allow","Principal":{"Service":"transcribe.amazonaws.com"},"Action":"*","Resource":["arn:aws:s3:::lab","arn:aws:s3:::lab/a"],"Condition":{"StringLike":{"s3:prefix":["${aws:username}/*"]}}}]}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		doc, err := parsePolicy(text, "lab")
+		if err != nil {
+			var shown *awserr.Error
+			if !errors.As(err, &shown) || shown.Code != "MalformedPolicy" {
+				t.Fatalf("%q: %v", text, err)
+			}
+			return
+		}
+		if doc.Text() != string(text) || !doc.ResourcesWithin("arn:aws:s3:::lab") {
+			t.Fatalf("%q: accepted", text)
+		}
+		doc.Public()
 	})
 }

@@ -24,13 +24,13 @@ const maxContext = 8 << 10
 
 // checkEncryption refuses headers of encryption where they mean nothing, as S3 does, and more than one of each: what policies see
 // must be what is done.
-func (r *request) checkEncryption(row row) error {
+func (r *request) checkEncryption() error {
 	for _, name := range []string{headerEncryption, headerKeyID, headerContext, headerBucketKey} {
 		values := r.header.Values(name)
 		if len(values) == 0 {
 			continue
 		}
-		if r.key != "" && !writes[row.action] {
+		if r.key != "" && !writes[r.action] {
 			return invalidArgument(name+" header is not supported for this operation.", name, values[0])
 		}
 		if len(values) > 1 {
