@@ -161,10 +161,10 @@ type ReadWriter interface {
 	// Put stores body under the key, replacing what was there in one step, and returns once it is
 	// durable. An error from body (a wrong checksum) leaves the old object.
 	Put(ctx context.Context, bucket, key string, body io.Reader, meta Metadata) (Object, error)
-	// Delete removes the object; no error when it was not there. Its wrapped data keys go in the same step,
-	// so that what remains of the content anywhere (a backup of the files, a disk's spare blocks) can't be
-	// opened any more (crypto-shredding). The same holds for content that is replaced, and for aborted and
-	// expired uploads.
+	// Delete removes the object; no error when it was not there. Its wrapped data keys are deleted in the same
+	// step: once the database has overwritten them, what remains of the content anywhere (a backup of the
+	// files, a disk's spare blocks) can't be opened any more (crypto-shredding). The same holds for content that is
+	// replaced, and for aborted and expired uploads.
 	Delete(ctx context.Context, bucket, key string) error
 	// Bucket returns the bucket, or ErrNoSuchBucket.
 	Bucket(ctx context.Context, name string) (Bucket, error)

@@ -28,6 +28,7 @@ import (
 // rig is a store in a folder, with all that it stands on.
 type rig struct {
 	*embedded.Store
+	db    *store.DB
 	dir   string
 	close func()
 }
@@ -50,7 +51,7 @@ func start(t testing.TB, dir string) rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := rig{Store: s, dir: dir, close: sync.OnceFunc(func() { s.Close(); db.Close() })}
+	r := rig{Store: s, db: db, dir: dir, close: sync.OnceFunc(func() { s.Close(); db.Close() })}
 	t.Cleanup(r.close)
 	return r
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/dictum/dictum/internal/audit"
 	"github.com/dictum/dictum/internal/iam"
 	"github.com/dictum/dictum/internal/iam/policy"
+	"github.com/dictum/dictum/internal/kms"
 	"github.com/dictum/dictum/internal/objects"
 	"github.com/dictum/dictum/internal/objects/embedded"
 	"github.com/dictum/dictum/internal/objects/guarded"
@@ -70,21 +71,22 @@ func (j *journal) last(t testing.TB) audit.Event {
 type rig struct {
 	*guarded.Store
 	objects *embedded.Store
+	keys    *kms.Service
 	journal *journal
 }
 
 func start(t testing.TB, r rights, settings objects.Settings) rig {
 	t.Helper()
-	content := objectstest.Open(t, storetest.Open(t))
+	j, who := &journal{}, iam.NewAuthorizer(r)
+	content, keys := objectstest.OpenWithKeys(t, storetest.Open(t), who, j)
 	if err := content.CreateBucket(t.Context(), objects.Bucket{Name: "lab", AccountID: owner, Region: "us-east-1", Settings: settings}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := content.Put(t.Context(), "lab", "in/a", strings.NewReader("content"), objects.Metadata{}); err != nil {
 		t.Fatal(err)
 	}
-	j := &journal{}
-	s := guarded.New(guarded.Config{Objects: content, Authorizer: iam.NewAuthorizer(r), Recorder: j})
-	return rig{s, content, j}
+	s := guarded.New(guarded.Config{Objects: content, Authorizer: who, Gate: keys, Recorder: j})
+	return rig{s, content, keys, j}
 }
 
 // user acts through Transcribe.
@@ -233,4 +235,81 @@ func TestEventsNameWhoActsThroughWhat(t *testing.T) {
 	if got := e.Resources[0]; got.ARN != "arn:aws:s3:::lab/out/b" || got.Type != "AWS::S3::Object" {
 		t.Errorf("resource: %+v", got)
 	}
+}
+
+func TestKeys(t *testing.T) {
+	r := rights{alice: allow("*", "*")}
+	s := start(t, r, objects.Settings{})
+	k, err := s.keys.CreateKey(t.Context(), user(alice), kms.NewKey{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := s.keys.Find(t.Context(), user(alice), k.ARN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.keys.CreateAlias(t.Context(), s.keys.Alias(user(alice), "alias/lab"), target); err != nil {
+		t.Fatal(err)
+	}
+	put := func(e objects.Encryption) (objects.Object, error) {
+		return s.For(user(alice)).Put(t.Context(), "lab", "out/b", strings.NewReader("content"), objects.Metadata{Encryption: e})
+	}
+	t.Run("a key in any form, with a context", func(t *testing.T) {
+		for _, form := range []string{k.ID, k.ARN, "alias/lab", "arn:aws:kms:us-east-1:" + owner + ":alias/lab"} {
+			o, err := put(objects.Encryption{KeyARN: form, Context: kms.Context{"team": "red"}})
+			if err != nil || o.Metadata.Encryption.KeyARN != k.ARN || o.Metadata.Encryption.Context["team"] != "red" {
+				t.Errorf("%s: %+v, %v", form, o, err)
+			}
+		}
+		if err := s.act(t, user(alice), "open", "out/b"); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("keys are used through both services", func(t *testing.T) {
+		for _, e := range s.journal.events {
+			if e.Source != "kms.amazonaws.com" {
+				continue
+			}
+			if via := strings.Join(e.Caller.Via, " "); via != "transcribe.amazonaws.com s3.amazonaws.com" || e.Caller.Principal.ARN != alice {
+				t.Errorf("%s via %s by %s", e.Name, via, e.Caller.Principal.ARN)
+			}
+		}
+	})
+	t.Run("the bucket's default", func(t *testing.T) {
+		if err := s.objects.Configure(t.Context(), "lab", func(settings *objects.Settings) error {
+			settings.Default = objects.Encryption{KeyARN: "alias/lab", BucketKey: true}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		o, err := put(objects.Encryption{})
+		if e := o.Metadata.Encryption; err != nil || e.KeyARN != k.ARN || !e.BucketKey {
+			t.Errorf("%+v, %v", e, err)
+		}
+	})
+	t.Run("without the key's permissions", func(t *testing.T) {
+		r[alice] = allow("s3:*", "*")
+		if _, err := put(objects.Encryption{KeyARN: k.ARN}); !errors.Is(err, objects.ErrAccessDenied) || !strings.Contains(err.Error(), "kms:GenerateDataKey") {
+			t.Errorf("put: %v", err)
+		}
+		if err := s.act(t, user(alice), "open", "out/b"); !errors.Is(err, objects.ErrAccessDenied) || !strings.Contains(err.Error(), "kms:Decrypt") {
+			t.Errorf("open: %v", err)
+		}
+		if e := s.journal.last(t); e.Name != "GetObject" || e.ErrorCode != "AccessDenied" {
+			t.Errorf("event: %+v", e)
+		}
+		r[alice] = allow("*", "*")
+	})
+	t.Run("a disabled key", func(t *testing.T) {
+		if err := s.keys.Disable(t.Context(), target); err != nil {
+			t.Fatal(err)
+		}
+		var failed *objects.KeyError
+		if _, err := put(objects.Encryption{KeyARN: k.ARN}); !errors.As(err, &failed) || errors.Is(err, objects.ErrAccessDenied) {
+			t.Errorf("put: %v", err)
+		}
+		if err := s.act(t, user(alice), "open", "out/b"); !errors.As(err, &failed) || s.journal.last(t).ErrorCode != "KMS.DisabledException" {
+			t.Errorf("open: %v", err)
+		}
+	})
 }
