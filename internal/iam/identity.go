@@ -99,7 +99,7 @@ type Role struct {
 	Description    string
 	// MaxSession is the longest that a session may be asked for.
 	MaxSession time.Duration
-	// Trust is the text of the policy that says who may assume the role; Snapshot.Trust has it parsed.
+	// Trust is the text of the policy that says who may assume the role; Directory.TrustPolicy reads it.
 	Trust string
 	Grants
 	Boundary string

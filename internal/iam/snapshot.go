@@ -285,7 +285,7 @@ func (s *Snapshot) Providers() []OIDCProvider {
 	return sorted(s.providers, OIDCProvider.ARN, nil)
 }
 
-// Trust returns a role's trust policy.
+// trust returns a role's trust policy.
 func (r Role) trust() (*policy.Document, error) {
 	d, err := policy.Parse([]byte(r.Trust), policy.Trust)
 	if err != nil {
@@ -294,7 +294,7 @@ func (r Role) trust() (*policy.Document, error) {
 	return d, nil
 }
 
-// rights returns what holds for a principal, or ErrNoSuchEntity when its user or role is gone.
+// rightsOf returns what holds for a principal, or ErrNoSuchEntity when its user or role is gone.
 func (s *Snapshot) rightsOf(p Principal) (Policies, error) {
 	id := p.UserID
 	switch p.Kind {
@@ -338,44 +338,79 @@ func (s *Snapshot) compileRights(kind Kind, id string) (Policies, error) {
 		}
 		grants, boundary, out.Tags = append(grants, r.Grants), r.Boundary, r.Tags
 	}
-	for _, g := range grants {
-		for _, name := range slices.Sorted(maps.Keys(g.Inline)) {
-			d, err := policy.Parse([]byte(g.Inline[name]), policy.Identity)
-			if err != nil {
-				return out, fmt.Errorf("read policy %s of %s: %w", name, id, err)
-			}
-			out.Identity = append(out.Identity, d)
+	texts, err := s.texts(grants)
+	if err != nil {
+		return out, err
+	}
+	for _, t := range texts {
+		d, err := policy.Parse([]byte(t.Text), policy.Identity)
+		if err != nil {
+			return out, fmt.Errorf("read policy %s of %s: %w", t.Name, id, err)
 		}
-		for _, arn := range g.Attached {
-			d, err := s.defaultDocument(arn, policy.Identity)
-			if err != nil {
-				return out, err
-			}
-			out.Identity = append(out.Identity, d)
-		}
+		out.Identity = append(out.Identity, d)
 	}
 	if boundary == "" {
 		return out, nil
 	}
-	var err error
-	out.Boundary, err = s.defaultDocument(boundary, policy.Boundary)
-	return out, err
+	text, err := s.defaultText(boundary)
+	if err != nil {
+		return out, err
+	}
+	if out.Boundary, err = policy.Parse([]byte(text), policy.Boundary); err != nil {
+		return out, fmt.Errorf("read boundary %s of %s: %w", boundary, id, err)
+	}
+	return out, nil
 }
 
-// defaultDocument returns the version in force of a managed policy. An attached policy that is gone is our
+// NamedPolicy is the text of a policy in force.
+type NamedPolicy struct{ Name, Text string }
+
+// PoliciesFor returns the policies that a user (with those of its groups), a group or a role has: inline ones by name, then attached ones.
+func (s *Snapshot) PoliciesFor(h Holder) ([]NamedPolicy, error) {
+	own, err := s.Grants(h)
+	if err != nil {
+		return nil, err
+	}
+	grants := []Grants{own}
+	if h.Type == TypeUser {
+		u, err := s.User(h.Name)
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range s.GroupsOf(u) {
+			grants = append(grants, g.Grants)
+		}
+	}
+	return s.texts(grants)
+}
+
+func (s *Snapshot) texts(grants []Grants) ([]NamedPolicy, error) {
+	var out []NamedPolicy
+	for _, g := range grants {
+		for _, name := range slices.Sorted(maps.Keys(g.Inline)) {
+			out = append(out, NamedPolicy{name, g.Inline[name]})
+		}
+		for _, arn := range g.Attached {
+			text, err := s.defaultText(arn)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, NamedPolicy{arn[strings.LastIndexByte(arn, '/')+1:], text})
+		}
+	}
+	return out, nil
+}
+
+// defaultText returns the version in force of a managed policy that something has. One that is gone is our
 // own failure, not a reason to ignore what it may have denied.
-func (s *Snapshot) defaultDocument(arn string, kind policy.Kind) (*policy.Document, error) {
+func (s *Snapshot) defaultText(arn string) (string, error) {
 	p, err := s.Policy(arn)
 	if err != nil {
-		return nil, fmt.Errorf("attached policy: %s", err.Error()) //nolint:errorlint // it must not look like a missing principal
+		return "", fmt.Errorf("attached policy: %s", err.Error()) //nolint:errorlint // it must not look like a missing principal
 	}
 	v, ok := p.Version(p.Default)
 	if !ok {
-		return nil, fmt.Errorf("policy %s has no version %s", arn, p.Default)
+		return "", fmt.Errorf("policy %s has no version %s", arn, p.Default)
 	}
-	d, err := policy.Parse([]byte(v.Text), kind)
-	if err != nil {
-		return nil, fmt.Errorf("read policy %s: %w", arn, err)
-	}
-	return d, nil
+	return v.Text, nil
 }
