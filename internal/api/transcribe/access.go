@@ -60,7 +60,7 @@ func (a *API) resource(c *gateway.Call, arn *string) iam.Access {
 	}
 	// arn:aws:transcribe:region:account:kind/name
 	parts := strings.SplitN(*arn, ":", 6)
-	if len(parts) < 6 || parts[2] != "transcribe" {
+	if len(parts) < 6 || parts[0] != "arn" || parts[2] != "transcribe" {
 		return iam.Access{Resource: *arn}
 	}
 	kindName, name, _ := strings.Cut(parts[5], "/")

@@ -1,13 +1,19 @@
 package transcribe_test
 
 import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/dictum/dictum/internal/api/transcribe"
+	"github.com/dictum/dictum/internal/gateway"
 	"github.com/dictum/dictum/internal/iam"
 	"github.com/dictum/dictum/internal/kms"
+	"github.com/dictum/dictum/internal/store/jobs/jobtest"
 	"github.com/dictum/dictum/internal/transcribe/job"
-	"github.com/dictum/dictum/internal/transcribe/job/jobtest"
 )
 
 const (
@@ -165,6 +171,58 @@ func TestAccessByResourceTag(t *testing.T) {
 		}
 		if a := s.call(t, "ListTagsForResource", `{"ResourceArn":"`+jobJ+`"}`); a.body["__type"] != "AccessDeniedException" {
 			t.Error(a.raw)
+		}
+	})
+}
+
+// Service-managed output may be gone before the job's record: then there is no link to it.
+func TestGetAfterTheOutputExpired(t *testing.T) {
+	s := newServer(t, job.Quotas{})
+	s.call(t, "StartTranscriptionJob", least).job(t)
+	s.end(t, completed(wav))
+	get := func() map[string]any {
+		return s.call(t, "GetTranscriptionJob", `{"TranscriptionJobName":"J"}`).job(t)["Transcript"].(map[string]any)
+	}
+	if got := get(); got["TranscriptFileUri"] == nil {
+		t.Errorf("before: %v", got)
+	}
+	s.jobs.Now = func() time.Time { return time.Now().Add(48 * time.Hour) }
+	keeper := job.Keeper{Service: s.jobs, OutputRetention: 24 * time.Hour}
+	if err := keeper.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := get(); len(got) != 0 {
+		t.Errorf("after: %v", got)
+	}
+}
+
+// Any text may come as an ARN. It names itself, and its tags are read from no job of another name.
+func FuzzResourceARN(f *testing.F) {
+	s := transcribe.New(transcribe.Config{Jobs: &job.Service{}})
+	for _, seed := range []string{jobJ, "", "arn:aws:transcribe:::", "arn:aws:transcribe:us-east-1:1:transcription-job", "arn:aws:s3:::b", "arn:aws:transcribe:us-east-1:1:transcription-job/a:b/c", "::transcribe:us-east-1::transcription-job"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, arn string) {
+		body, err := json.Marshal(map[string]string{"ResourceArn": arn})
+		if err != nil {
+			t.Skip()
+		}
+		var sent struct{ ResourceArn string }
+		if err := json.Unmarshal(body, &sent); err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(string(body)))
+		r.Header.Set("X-Amz-Target", "Transcribe.ListTagsForResource")
+		route, err := s.Route(r, &gateway.Call{Caller: jobtest.Caller(jobtest.Root(account))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		access := route.Access[0]
+		if len(route.Access) != 1 || access.Resource != sent.ResourceArn || access.Action != "transcribe:ListTagsForResource" {
+			t.Errorf("%q: %+v", arn, route.Access)
+		}
+		if access.Tags != nil && !strings.HasPrefix(sent.ResourceArn, "arn:") {
+			t.Errorf("%q has tags", arn)
 		}
 	})
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/dictum/dictum/internal/api/transcribe"
 	"github.com/dictum/dictum/internal/gateway"
 	"github.com/dictum/dictum/internal/iam"
+	"github.com/dictum/dictum/internal/store/jobs/jobtest"
 	"github.com/dictum/dictum/internal/transcribe/job"
-	"github.com/dictum/dictum/internal/transcribe/job/jobtest"
 	"github.com/dictum/dictum/internal/transcribe/model"
 )
 

@@ -45,7 +45,7 @@ func newJob(sc job.Scope, name string) job.Job {
 	uri := "s3://bucket/" + name
 	return job.Job{
 		Principal: iam.Principal{Kind: iam.KindUser, AccountID: sc.AccountID, ARN: "arn:aws:iam::" + sc.AccountID + ":user/u", UserID: "AIDAU", UserName: "u"},
-		ID: fmt.Sprintf("%s/%s/%s", sc.AccountID, sc.Region, name), Scope: sc, Name: name, Created: start,
+		ID:        fmt.Sprintf("%s/%s/%s", sc.AccountID, sc.Region, name), Scope: sc, Name: name, Created: start,
 		Request: model.StartTranscriptionJobRequest{TranscriptionJobName: &name, Media: &model.Media{MediaFileUri: &uri}},
 		Media:   job.Location{Bucket: "bucket", Key: name}, Output: job.Output{Bucket: "out", Key: name + ".json"},
 	}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/dictum/dictum/internal/kms"
 	"github.com/dictum/dictum/internal/objects"
+	"github.com/dictum/dictum/internal/store/jobs/jobtest"
 	"github.com/dictum/dictum/internal/transcribe/job"
-	"github.com/dictum/dictum/internal/transcribe/job/jobtest"
 	"github.com/dictum/dictum/internal/transcribe/model"
 )
 

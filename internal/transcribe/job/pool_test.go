@@ -13,9 +13,9 @@ import (
 
 	"github.com/dictum/dictum/internal/objects"
 	"github.com/dictum/dictum/internal/speech"
+	"github.com/dictum/dictum/internal/store/jobs/jobtest"
 	"github.com/dictum/dictum/internal/transcribe/document"
 	"github.com/dictum/dictum/internal/transcribe/job"
-	"github.com/dictum/dictum/internal/transcribe/job/jobtest"
 	"github.com/dictum/dictum/internal/transcribe/model"
 )
 

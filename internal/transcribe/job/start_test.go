@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/dictum/dictum/internal/aws/awserr"
+	"github.com/dictum/dictum/internal/store/jobs/jobtest"
 	"github.com/dictum/dictum/internal/transcribe/job"
-	"github.com/dictum/dictum/internal/transcribe/job/jobtest"
 	"github.com/dictum/dictum/internal/transcribe/model"
 )
 

@@ -17,8 +17,8 @@ import (
 	"github.com/dictum/dictum/internal/objects/embedded"
 	"github.com/dictum/dictum/internal/speech"
 	"github.com/dictum/dictum/internal/store/jobs"
+	"github.com/dictum/dictum/internal/store/jobs/jobtest"
 	"github.com/dictum/dictum/internal/transcribe/job"
-	"github.com/dictum/dictum/internal/transcribe/job/jobtest"
 	"github.com/dictum/dictum/internal/transcribe/model"
 )
 
