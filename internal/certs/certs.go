@@ -1,12 +1,12 @@
-// Package certs makes the certificates of an installation that has none: a small authority
-// and one server certificate signed by it. Start at Init; Files names what it wrote.
+// Package certs has the certificates of listeners. Source serves TLS from files and takes up new ones while it
+// runs. Init makes the files for an installation that has none: a small authority and one server certificate
+// signed by it. Start at Open or Init.
 package certs
 
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -133,13 +133,4 @@ func writePEM(name, kind string, der []byte, mode os.FileMode) error {
 		return fmt.Errorf("write certificate: %w", err)
 	}
 	return nil
-}
-
-// ServerConfig loads a certificate and its key for a server that speaks TLS 1.2 and 1.3.
-func ServerConfig(certificate, key string) (*tls.Config, error) {
-	pair, err := tls.LoadX509KeyPair(certificate, key)
-	if err != nil {
-		return nil, fmt.Errorf("load TLS certificate: %w", err)
-	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}, nil
 }

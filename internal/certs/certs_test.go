@@ -18,12 +18,12 @@ func TestInitMakesCertificatesThatClientsTrust(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := certs.ServerConfig(files.Certificate, files.Key)
+	source, err := certs.Open(certs.Options{Certificate: files.Certificate, Key: files.Key})
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
-	server.TLS = config
+	server.TLS = source.Config()
 	server.StartTLS()
 	defer server.Close()
 

@@ -4,7 +4,6 @@ package server
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"path/filepath"
 	"runtime"
@@ -25,8 +24,24 @@ type Config struct {
 	// TLSCert and TLSKey are PEM files. Without them, those of dictum tls init in the data folder are used.
 	TLSCert string `name:"tls-cert" help:"Server certificate, PEM." placeholder:"FILE" type:"path"`
 	TLSKey  string `name:"tls-key" help:"Private key of the server certificate, PEM." placeholder:"FILE" type:"path"`
+	// AllowPlaintext lifts the rule that listeners beyond loopback speak TLS only.
+	AllowPlaintext bool `name:"allow-plaintext" help:"Listen beyond loopback without TLS where there is no certificate: everybody on the way can read and change what is sent."`
+	// APIClientCA and ConsoleClientCA are PEM files. A listener that has one takes only clients with a
+	// certificate of its authorities.
+	APIClientCA     string `name:"api-client-ca" help:"Authorities of the client certificates that the API then requires, PEM." placeholder:"FILE" type:"path"`
+	ConsoleClientCA string `name:"console-client-ca" help:"Authorities of the client certificates that the console then requires, PEM." placeholder:"FILE" type:"path"`
+	// APIAllow, ConsoleAllow and OpsAllow are the networks from which a listener takes connections; empty means all.
+	APIAllow     []string `name:"api-allow" help:"Networks from which the API takes connections; all when empty." placeholder:"CIDR"`
+	ConsoleAllow []string `name:"console-allow" help:"Networks from which the console takes connections; all when empty." placeholder:"CIDR"`
+	OpsAllow     []string `name:"ops-allow" help:"Networks from which operations take connections; all when empty." placeholder:"CIDR"`
+	// TrustedProxy are the networks of proxies whose X-Forwarded-For header counts for aws:SourceIp.
+	TrustedProxy []string `name:"trusted-proxy" help:"Networks of the proxies whose X-Forwarded-For tells where a request came from." placeholder:"CIDR"`
+	// ClientTimeout is how long a client may take for its TLS handshake, and for the header of a request.
+	ClientTimeout time.Duration `name:"client-timeout" help:"How long a client may take for its TLS handshake, and for the header of a request." default:"10s"`
 	// Region is the one that dictum env tells tools to use; every region is served.
 	Region string `help:"Region that dictum env prints; every region is served." default:"us-east-1"`
+	// RootKey is where the root of trust is; see RootSource.
+	RootKey string `name:"root-key" help:"Root of trust: a file (root.key in the data folder when empty), env:NAME, or vault:https://HOST:8200/MOUNT/KEY." placeholder:"WHERE"`
 	// Models is the folder of the models, shared by all data folders.
 	Models string `help:"Models folder." env:"DICTUM_MODELS" placeholder:"DIR" type:"path"`
 	// FFmpeg decodes what Go does not: MP4, M4A, AMR, WebM.
@@ -41,6 +56,12 @@ type Config struct {
 	Quotas string `help:"Quotas: off, or aws for Amazon Transcribe's." enum:"off,aws" default:"off"`
 	// Retention is how long job records and service-managed output are kept.
 	Retention time.Duration `help:"How long job records and service-managed output are kept." default:"2160h"`
+	// OutputRetention is how long service-managed output is kept where that is shorter.
+	OutputRetention time.Duration `name:"transcript-retention" help:"How long service-managed output is kept, where it is to go before the job record; 0 keeps it as long." default:"0"`
+	// AuditRetention is how long audit records are kept; 0 keeps all.
+	AuditRetention time.Duration `name:"audit-retention" help:"How long audit records are kept; 0 keeps all." default:"0"`
+	// AuditExport is where audit records are copied: "stdout", or s3://BUCKET/PREFIX.
+	AuditExport string `name:"audit-export" help:"Copy audit records to stdout as JSON lines, or to s3://BUCKET/PREFIX in CloudTrail's layout." placeholder:"WHERE"`
 	// Grace is how long a shutdown waits for requests and jobs before it hands jobs back to the queue.
 	Grace time.Duration `help:"How long a shutdown waits for jobs under way before it puts them back in the queue." default:"10s"`
 }
@@ -55,6 +76,12 @@ func (c *Config) complete() error {
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return fmt.Errorf("--tls-cert and --tls-key go together")
+	}
+	if c.ClientTimeout <= 0 {
+		return fmt.Errorf("--client-timeout must be more than nothing, such as 10s")
+	}
+	if _, err := c.networks(); err != nil {
+		return err
 	}
 	if c.PublicURL != "" {
 		u, err := url.Parse(c.PublicURL)
@@ -78,17 +105,4 @@ func (c *Config) domains() []string {
 		names = append(names, u.Hostname())
 	}
 	return names
-}
-
-// loopback tells whether an address host:port is reachable from this machine only.
-func loopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		return false
-	}
-	if host == "localhost" {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }

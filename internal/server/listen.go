@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,50 +13,87 @@ import (
 
 	"github.com/dictum/dictum/internal/certs"
 	"github.com/dictum/dictum/internal/gateway"
+	"github.com/dictum/dictum/internal/peer"
 )
 
 // site is one listener and what it serves.
 type site struct {
-	name     string
-	listener net.Listener
-	secure   bool
-	server   *http.Server
+	name string
+	gate *gate
+	// source has the certificate; nil is plain HTTP.
+	source *certs.Source
+	// hsts tells browsers to come back by TLS only.
+	hsts   bool
+	server *http.Server
 }
 
 // origin is the URL at which programs on this machine reach the site.
 func (s *site) origin() string {
 	scheme := "http"
-	if s.secure {
+	if s.source != nil {
 		scheme = "https"
 	}
-	address := s.listener.Addr().(*net.TCPAddr)
+	address := s.gate.Addr().(*net.TCPAddr)
 	if address.IP.IsUnspecified() { // nobody can call 0.0.0.0 or [::]
 		return fmt.Sprintf("%s://127.0.0.1:%d", scheme, address.Port)
 	}
 	return scheme + "://" + address.String()
 }
 
-// openSite listens at address. With a nil config it is plain HTTP, which only loopback may be.
-func openSite(ctx context.Context, name, address string, config *tls.Config, log *slog.Logger) (*site, error) {
-	if config == nil && !loopback(address) {
-		return nil, fmt.Errorf("%s at %s: beyond loopback Dictum speaks TLS only: run `dictum tls init`, or give --tls-cert and --tls-key", name, address)
+// place is what a listener is opened by.
+type place struct {
+	name, address string
+	source        *certs.Source
+	allowed       peer.Networks
+	hsts          bool
+}
+
+// open listens. Without a certificate that is plain HTTP, which only loopback may be unless the operator
+// allows it.
+func (c *Config) open(ctx context.Context, p place, log *slog.Logger) (*site, error) {
+	log = log.With("listener", p.name)
+	beyond := p.source == nil && !loopback(p.address)
+	if beyond && !c.AllowPlaintext {
+		return nil, plaintextRefused(p)
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", p.address)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", p.name, err)
+	}
+	// A hosts file may say that localhost is elsewhere.
+	if at, ok := listener.Addr().(*net.TCPAddr); p.source == nil && !c.AllowPlaintext && (!ok || !at.IP.IsLoopback()) {
+		listener.Close()
+		return nil, plaintextRefused(p)
+	}
+	if beyond {
+		log.Warn("listens beyond loopback without TLS, as --allow-plaintext says: everybody on the way can read and change what is sent", "address", p.address)
 	}
 	server := gateway.NewServer(nil)
-	server.TLSConfig = config
-	server.ErrorLog = slog.NewLogLogger(log.With("listener", name).Handler(), slog.LevelDebug)
-	return &site{name: name, listener: listener, secure: config != nil, server: server}, nil
+	server.ReadHeaderTimeout = c.ClientTimeout
+	server.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: pingAfter, PingTimeout: pingTimeout, WriteByteTimeout: writeStall}
+	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
+	if p.source != nil {
+		server.TLSConfig = p.source.Config()
+	}
+	return &site{
+		name: p.name, gate: &gate{Listener: listener, allowed: p.allowed, log: log}, source: p.source,
+		hsts: p.hsts && p.source != nil, server: server,
+	}, nil
+}
+
+func plaintextRefused(p place) error {
+	return fmt.Errorf("%s at %s: beyond loopback Dictum speaks TLS only: run `dictum tls init`, or give --tls-cert and --tls-key (--allow-plaintext lifts the rule)", p.name, p.address)
 }
 
 func (s *site) serve() error {
+	if s.hsts {
+		s.server.Handler = strict(s.server.Handler)
+	}
 	var err error
-	if s.secure {
-		err = s.server.ServeTLS(s.listener, "", "")
+	if s.source != nil {
+		err = s.server.ServeTLS(s.gate, "", "")
 	} else {
-		err = s.server.Serve(s.listener)
+		err = s.server.Serve(s.gate)
 	}
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
@@ -72,42 +108,34 @@ func (s *site) shutdown(ctx context.Context) {
 	}
 }
 
-// tlsConfig is the configured certificate, or the one dictum tls init made, or nil for none.
-func (c *Config) tlsConfig() (*tls.Config, error) {
-	if c.TLSCert != "" {
-		return certs.ServerConfig(c.TLSCert, c.TLSKey)
-	}
-	if files := certs.In(TLSDir(c.Data)); files.Exist() {
-		return certs.ServerConfig(files.Certificate, files.Key)
-	}
-	return nil, nil
-}
-
 // sites are the process's listeners.
-type sites struct{ api, console, ops *site }
+type sites struct {
+	api, console, ops *site
+	transport         transport
+	// sourceIP tells where a request came from, past the proxies that the operator trusts.
+	sourceIP func(*http.Request) string
+}
 
 // openSites listens everywhere or nowhere.
 func openSites(ctx context.Context, c *Config, log *slog.Logger) (*sites, error) {
-	config, err := c.tlsConfig()
+	networks, err := c.networks()
 	if err != nil {
 		return nil, err
 	}
-	s := &sites{}
-	opsConfig := config
-	if loopback(c.Ops) { // probes and scrapers on this machine should not need our authority
-		opsConfig = nil
+	transport, err := c.openTransport(log)
+	if err != nil {
+		return nil, err
 	}
+	s := &sites{transport: transport, sourceIP: peer.Source(networks.proxies)}
 	for _, open := range []struct {
-		to            **site
-		name, address string
-		config        *tls.Config
+		to **site
+		place
 	}{
-		{&s.api, "api", c.API, config},
-		{&s.console, "console", c.Console, config},
-		{&s.ops, "ops", c.Ops, opsConfig},
+		{&s.api, place{name: "api", address: c.API, source: transport.api, allowed: networks.api}},
+		{&s.console, place{name: "console", address: c.Console, source: transport.console, allowed: networks.console, hsts: !loopback(c.Console)}},
+		{&s.ops, place{name: "ops", address: c.Ops, source: transport.ops, allowed: networks.ops}},
 	} {
-		*open.to, err = openSite(ctx, open.name, open.address, open.config, log)
-		if err != nil {
+		if *open.to, err = c.open(ctx, open.place, log); err != nil {
 			s.close()
 			return nil, err
 		}
@@ -120,13 +148,14 @@ func (s *sites) all() []*site { return []*site{s.api, s.console, s.ops} }
 func (s *sites) close() {
 	for _, site := range s.all() {
 		if site != nil {
-			site.listener.Close()
+			site.gate.Close()
 		}
 	}
 }
 
 // serve runs every listener until ctx ends or one fails, then lets requests end within grace.
 func (s *sites) serve(ctx context.Context, grace time.Duration) error {
+	defer s.transport.reloadOnHangup()()
 	group, gctx := errgroup.WithContext(ctx)
 	for _, site := range s.all() {
 		group.Go(site.serve)
