@@ -7,10 +7,11 @@ import (
 	"fmt"
 )
 
-// MaxPlaintext is what Encrypt takes, in bytes; MaxRandom what can be made at once.
 const (
+	// MaxPlaintext is what Encrypt takes, in bytes.
 	MaxPlaintext = 4096
-	MaxRandom    = 1024
+	// maxContext bounds an encryption context, names and values together, in bytes.
+	maxContext = 8192
 )
 
 // Encrypted is the result of encryption, and of decryption.
@@ -104,7 +105,24 @@ func (s *Service) open(ctx context.Context, t Target, operation string, blob []b
 	return s.decrypt(ctx, t.key, c, context)
 }
 
+func checkContext(c Context) error {
+	size := 0
+	for name, value := range c {
+		size += len(name) + len(value)
+	}
+	if size > maxContext {
+		return validation(fmt.Sprintf("The encryption context is larger than %d bytes.", maxContext))
+	}
+	return nil
+}
+
 func (s *Service) encrypt(ctx context.Context, k CustomerKey, plaintext []byte, context Context) (Encrypted, error) {
+	if err := checkContext(context); err != nil {
+		return Encrypted{}, err
+	}
+	if len(plaintext) > MaxPlaintext {
+		return Encrypted{}, validation(fmt.Sprintf("The plaintext is larger than %d bytes.", MaxPlaintext))
+	}
 	m, plain, err := s.material(ctx, k, k.Version)
 	if err != nil {
 		return Encrypted{}, err

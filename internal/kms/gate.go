@@ -23,7 +23,10 @@ func (s *Service) Use(ctx context.Context, c iam.Caller, operation, key string, 
 	if recordErr := s.record(ctx, c, operation, key, t, context, err); recordErr != nil {
 		return Key{}, recordErr
 	}
-	return t.key.Key, err
+	if err != nil {
+		return Key{}, err
+	}
+	return t.key.Key, nil
 }
 
 func (s *Service) use(ctx context.Context, c iam.Caller, operation, key string, context Context) (Target, error) {

@@ -33,8 +33,14 @@ const (
 
 // The bounds of KMS, in days.
 const (
-	MinPendingDays, MaxPendingDays, DefaultPendingDays    = 7, 30, 30
-	MinRotationDays, MaxRotationDays, DefaultRotationDays = 90, 2560, 365
+	// DefaultPendingDays is how long a key waits for its deletion.
+	DefaultPendingDays = 30
+	minPendingDays     = 7
+	maxPendingDays     = 30
+	// DefaultRotationDays is the time between two automatic rotations.
+	DefaultRotationDays = 365
+	minRotationDays     = 90
+	maxRotationDays     = 2560
 )
 
 // maxOnDemand is how often a key can be rotated on demand, maxPolicy the size of its policy in bytes, maxTags

@@ -217,6 +217,12 @@ func parseKeyring(ctx context.Context, document []byte, source Source) (keyringS
 	if err != nil {
 		return s, fmt.Errorf("%w: %w", ErrBadKeyring, err)
 	}
+	defer clear(plain)
+	return parseSecrets(plain)
+}
+
+func parseSecrets(plain []byte) (keyringSecrets, error) {
+	var s keyringSecrets
 	if err := json.Unmarshal(plain, &s); err != nil {
 		return s, fmt.Errorf("%w: its content can't be read", ErrBadKeyring) // The cause could quote secrets.
 	}

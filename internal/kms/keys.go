@@ -13,7 +13,7 @@ type Keys struct {
 
 var _ Wrapper = (*Keys)(nil)
 
-// NewKeys returns a Wrapper over both.
+// NewKeys returns a Wrapper over both; customers may be nil, then there are none.
 func NewKeys(root *Root, customers *Service) *Keys { return &Keys{root: root, customers: customers} }
 
 // NewDataKey implements Wrapper. A customer's key must be symmetric and enabled: ErrKeyGone, ErrKeyDisabled,
@@ -56,7 +56,7 @@ func (w *Keys) Unwrap(ctx context.Context, wrapped WrappedKey, context Context) 
 // usableKey returns the key with this ARN when it can carry out an operation now.
 func (s *Service) usableKey(ctx context.Context, keyARN, operation string) (CustomerKey, error) {
 	id, ok := idOf(keyARN)
-	if !ok {
+	if s == nil || !ok {
 		return CustomerKey{}, fmt.Errorf("%w: %q", ErrUnknownKey, keyARN)
 	}
 	k, err := s.config.Store.Key(ctx, id)

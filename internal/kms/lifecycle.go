@@ -39,8 +39,8 @@ func (s *Service) ScheduleDeletion(ctx context.Context, t Target, days int) (Cus
 	if days == 0 {
 		days = DefaultPendingDays
 	}
-	if days < MinPendingDays || days > MaxPendingDays {
-		return CustomerKey{}, validation(fmt.Sprintf("PendingWindowInDays must be between %d and %d, inclusive", MinPendingDays, MaxPendingDays))
+	if days < minPendingDays || days > maxPendingDays {
+		return CustomerKey{}, validation(fmt.Sprintf("PendingWindowInDays must be between %d and %d, inclusive", minPendingDays, maxPendingDays))
 	}
 	return s.changeWith(ctx, t, func(k *CustomerKey) (*Material, error) {
 		if err := k.notPending(); err != nil {
@@ -64,8 +64,8 @@ func (s *Service) CancelDeletion(ctx context.Context, t Target) error {
 
 // EnableRotation has a key's material renewed every so many days; zero means what it had, or DefaultRotationDays.
 func (s *Service) EnableRotation(ctx context.Context, t Target, days int) error {
-	if days != 0 && (days < MinRotationDays || days > MaxRotationDays) {
-		return validation(fmt.Sprintf("RotationPeriodInDays must be between %d and %d, inclusive", MinRotationDays, MaxRotationDays))
+	if days != 0 && (days < minRotationDays || days > maxRotationDays) {
+		return validation(fmt.Sprintf("RotationPeriodInDays must be between %d and %d, inclusive", minRotationDays, maxRotationDays))
 	}
 	return s.change(ctx, t, func(k *CustomerKey) error {
 		if err := k.rotatable(); err != nil {

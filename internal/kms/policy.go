@@ -60,11 +60,15 @@ func servicePolicy(service, accountID, region string) string {
 }`
 }
 
-func parsePolicy(text string) (*policy.Document, error) {
+func (s *Service) parsePolicy(text string) (*policy.Document, error) {
+	if d, ok := s.policies.Get(text); ok {
+		return d, nil
+	}
 	d, err := policy.Parse([]byte(text), policy.Resource)
 	if err != nil {
 		return nil, fmt.Errorf("parse key policy: %w", err)
 	}
+	s.policies.Put(text, d)
 	return d, nil
 }
 
@@ -75,7 +79,7 @@ func (s *Service) checkPolicy(ctx context.Context, c iam.Caller, k CustomerKey, 
 	if len(text) > maxPolicy {
 		return limitExceeded(fmt.Sprintf("The key policy document is larger than %d bytes.", maxPolicy))
 	}
-	document, err := parsePolicy(text)
+	document, err := s.parsePolicy(text)
 	if err != nil {
 		var malformed *policy.Error
 		if errors.As(err, &malformed) {

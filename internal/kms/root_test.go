@@ -309,7 +309,7 @@ func TestRotateWrappingKey(t *testing.T) {
 	})
 }
 
-func openRoot(t *testing.T, dir string) *kms.Root {
+func openRoot(t testing.TB, dir string) *kms.Root {
 	t.Helper()
 	r, err := kms.OpenRoot(filepath.Join(dir, "root.key"))
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/dictum/dictum/internal/audit"
+	"github.com/dictum/dictum/internal/bounded"
 	"github.com/dictum/dictum/internal/iam"
 	"github.com/dictum/dictum/internal/iam/policy"
 )
@@ -63,7 +64,14 @@ type Config struct {
 // Service carries out what Amazon KMS does. Methods that take a Target expect that the caller's access to it was
 // authorised. Errors are those clients of KMS see (awserr), and match this package's with errors.Is. It is safe
 // for concurrent use.
-type Service struct{ config Config }
+type Service struct {
+	config Config
+	// policies are parsed key policies by their text.
+	policies *bounded.Cache[string, *policy.Document]
+}
+
+// parsedPolicies is how many parsed key policies are kept, at least: most keys have their account's default one.
+const parsedPolicies = 256
 
 // NewService returns a Service.
 func NewService(config Config) *Service {
@@ -71,7 +79,7 @@ func NewService(config Config) *Service {
 		config.Now = time.Now
 	}
 	config.Log = cmp.Or(config.Log, slog.Default())
-	return &Service{config: config}
+	return &Service{config: config, policies: bounded.NewCache[string, *policy.Document](parsedPolicies)}
 }
 
 // NewKey is what CreateKey is asked for. Empty members have KMS's defaults.

@@ -37,7 +37,7 @@ func TestKeys(t *testing.T) {
 	t.Run("metadata has AWS's shape", func(t *testing.T) {
 		got := must[*sdk.DescribeKeyOutput](t)(c.DescribeKey(t.Context(), &sdk.DescribeKeyInput{KeyId: k.KeyId})).KeyMetadata
 		if *got.Arn != "arn:aws:kms:us-east-1:111122223333:key/"+*k.KeyId || *got.AWSAccountId != account || !got.Enabled ||
-			got.KeyState != "Enabled" || got.KeyUsage != "ENCRYPT_DECRYPT" || got.KeySpec != "SYMMETRIC_DEFAULT" || got.CustomerMasterKeySpec != "SYMMETRIC_DEFAULT" ||
+			got.KeyState != "Enabled" || got.KeyUsage != "ENCRYPT_DECRYPT" || got.KeySpec != "SYMMETRIC_DEFAULT" ||
 			got.Origin != "AWS_KMS" || got.KeyManager != "CUSTOMER" || *got.Description != "of the lab" || *got.MultiRegion ||
 			!slices.Equal(got.EncryptionAlgorithms, []types.EncryptionAlgorithmSpec{"SYMMETRIC_DEFAULT"}) || !isRecent(got.CreationDate) ||
 			len(*got.CurrentKeyMaterialId) != 64 {
@@ -285,6 +285,10 @@ func TestValidation(t *testing.T) {
 			_, err := c.Encrypt(t.Context(), &sdk.EncryptInput{KeyId: k.KeyId, Plaintext: []byte{}})
 			return err
 		}, "ValidationException", "Member must have length greater than or equal to 1"},
+		"encryption context too long": {func() error {
+			_, err := c.Encrypt(t.Context(), &sdk.EncryptInput{KeyId: k.KeyId, Plaintext: []byte("x"), EncryptionContext: map[string]string{"a": long, "b": long}})
+			return err
+		}, "ValidationException", "8192"},
 		"enum": {func() error {
 			_, err := c.GenerateDataKey(t.Context(), &sdk.GenerateDataKeyInput{KeyId: k.KeyId, KeySpec: "AES_512"})
 			return err

@@ -123,7 +123,8 @@ func check(broken *[]string, at string, s shape, v reflect.Value) {
 // constraints returns those of a shape that a value breaks, in AWS's order.
 func constraints(s shape, v reflect.Value) []string {
 	var broken []string
-	unit, n := "length", 0
+	var n int
+	unit := "length"
 	switch v.Kind() {
 	case reflect.String:
 		n = utf8.RuneCountInString(v.String())
