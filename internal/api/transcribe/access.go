@@ -105,20 +105,32 @@ func (a *API) startAccess(ctx context.Context, c *gateway.Call, in *model.StartT
 		out = append(out, tag)
 	}
 	if in.JobExecutionSettings != nil && in.JobExecutionSettings.DataAccessRoleArn != nil {
-		out = append(out, passRole(*in.JobExecutionSettings.DataAccessRoleArn, start.Resource))
+		out = append(out, a.passRole(*in.JobExecutionSettings.DataAccessRoleArn, start.Resource))
 	}
 	return out, nil
 }
 
 // passRole is the permission to hand a role to the service.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
-func passRole(roleARN, forARN string) iam.Access {
+func (a *API) passRole(roleARN, forARN string) iam.Access {
 	pass := iam.Access{Action: "iam:PassRole", Resource: roleARN, Keys: map[string][]string{
 		"iam:passedtoservice":       {iam.ServiceTranscribe},
 		"iam:associatedresourcearn": {forARN},
 	}}
-	if parts := strings.SplitN(roleARN, ":", 6); len(parts) == 6 {
-		pass.Owner = parts[4] // a role can't be passed to another account's jobs: no policy of a role's allows it
+	parts := strings.SplitN(roleARN, ":", 6)
+	if len(parts) < 6 {
+		return pass // which validation refuses
+	}
+	pass.Owner = parts[4] // a role can't be passed to another account's jobs: no policy of a role's allows it
+	if a.roles == nil {
+		return pass
+	}
+	pass.Tags = func(ctx context.Context) (map[string]string, error) {
+		role, err := a.roles.Role(ctx, parts[4], parts[5][strings.LastIndexByte(parts[5], '/')+1:])
+		if errors.Is(err, iam.ErrNoSuchEntity) {
+			return nil, nil
+		}
+		return role.Tags, err
 	}
 	return pass
 }

@@ -41,6 +41,9 @@ func TestStartIsAuthorised(t *testing.T) {
 		t.Fatal(err)
 	}
 	role := w.Role(t, account, "r", trustTranscribe, objectsToo)
+	if err := w.Directory.Tag(t.Context(), account, iam.Holder{Type: iam.TypeRole, Name: "r"}, iam.Tags{"For": "jobs"}, nil); err != nil {
+		t.Fatal(err)
+	}
 	s.as = w.User(t, account, "alice")
 
 	startIf := func(condition string) string { return startAny + `,"Condition":{` + condition + `}` }
@@ -91,6 +94,8 @@ func TestStartIsAuthorised(t *testing.T) {
 		"role with PassRole":              {[]string{startAny, passRole}, withJob(withRole), ""},
 		"PassRole to the service":         {[]string{startAny, passRole + `,"Condition":{"StringEquals":{"iam:PassedToService":"transcribe.amazonaws.com"}}`}, withJob(withRole), ""},
 		"PassRole to another service":     {[]string{startAny, passRole + `,"Condition":{"StringEquals":{"iam:PassedToService":"lambda.amazonaws.com"}}`}, withJob(withRole), "iam:PassRole"},
+		"PassRole by the role's tag":      {[]string{startAny, passRole + `,"Condition":{"StringEquals":{"aws:ResourceTag/For":"jobs"}}`}, withJob(withRole), ""},
+		"PassRole by another tag":         {[]string{startAny, passRole + `,"Condition":{"StringEquals":{"iam:ResourceTag/For":"else"}}`}, withJob(withRole), "iam:PassRole"},
 		"PassRole for one job":            {[]string{startAny, passRole + `,"Condition":{"ArnLike":{"iam:AssociatedResourceArn":"` + jobJ + `"}}`}, withJob(withRole), ""},
 		"role of another account, passed": {[]string{startAny, `Allow "Action":"iam:PassRole","Resource":"*"`}, withJob(strings.Replace(withRole, account, jobtest.Other, 1)), "iam:PassRole"},
 	} {

@@ -82,7 +82,7 @@ func newServer(t *testing.T, quotas job.Quotas) *server {
 		jobs:  &job.Service{Store: s, Tags: s, Rights: world.Rights(files), Objects: files, Buckets: files, Quotas: quotas},
 		world: world, store: s, files: files, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), as: jobtest.Root(account),
 	}
-	srv.Service = transcribe.New(transcribe.Config{Jobs: srv.jobs, Presigner: links{}, Keys: world.Keys, Now: func() time.Time { return srv.now }})
+	srv.Service = transcribe.New(transcribe.Config{Jobs: srv.jobs, Presigner: links{}, Keys: world.Keys, Roles: world.Directory, Now: func() time.Time { return srv.now }})
 	return srv
 }
 

@@ -33,12 +33,20 @@ type KeyFinder interface {
 	Find(ctx context.Context, c iam.Caller, name string) (kms.Target, error)
 }
 
+// RoleFinder knows roles (iam.Directory).
+type RoleFinder interface {
+	// Role returns a role by its name, or iam.ErrNoSuchEntity.
+	Role(ctx context.Context, accountID, name string) (iam.Role, error)
+}
+
 // Config is what the API needs.
 type Config struct {
 	Jobs      *job.Service
 	Presigner Presigner
 	// Keys is optional: how policies see the key that a request names.
 	Keys KeyFinder
+	// Roles is optional: the tags of roles, for policies about passing them.
+	Roles RoleFinder
 	// Now is optional: the clock of rate limits.
 	Now func() time.Time
 }
@@ -48,13 +56,14 @@ type API struct {
 	jobs      *job.Service
 	presigner Presigner
 	keys      KeyFinder
+	roles     RoleFinder
 	limits    *limits
 }
 
 // New makes the service for the gateway. Operations of the service model that this version does not
 // carry out answer with a BadRequestException that says so.
 func New(cfg Config) *awsjson.Service {
-	a := &API{jobs: cfg.Jobs, presigner: cfg.Presigner, keys: cfg.Keys, limits: newLimits(cfg.Jobs.Quotas, cfg.Now)}
+	a := &API{jobs: cfg.Jobs, presigner: cfg.Presigner, keys: cfg.Keys, roles: cfg.Roles, limits: newLimits(cfg.Jobs.Quotas, cfg.Now)}
 	ops := a.operations()
 	for _, name := range model.Operations() {
 		if _, ok := ops[name]; !ok {
