@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/dictum/dictum/internal/audit"
-	"github.com/dictum/dictum/internal/kms"
+	"github.com/dictum/dictum/internal/server"
 )
 
 // AdminAuditCmd reads the audit log of a server, whether it runs or not.
@@ -26,11 +25,11 @@ type AdminAuditVerifyCmd struct {
 
 // Run implements the command.
 func (c *AdminAuditVerifyCmd) Run(ctx context.Context, s *streams) error {
-	keys, err := auditKeys(c.Data)
+	keys, err := auditKeys(ctx, c.Data)
 	if err != nil {
 		return err
 	}
-	report, err := audit.Verify(ctx, auditDir(c.Data), keys)
+	report, err := audit.Verify(ctx, server.AuditDir(c.Data), keys)
 	if err != nil {
 		return err
 	}
@@ -60,11 +59,11 @@ func (c *AdminAuditExportCmd) Run(ctx context.Context, s *streams) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	keys, err := auditKeys(c.Data)
+	keys, err := auditKeys(ctx, c.Data)
 	if err != nil {
 		return err
 	}
-	_, err = audit.Scan(ctx, auditDir(c.Data), keys, 0, func(r audit.Record) error {
+	_, err = audit.Scan(ctx, server.AuditDir(c.Data), keys, 0, func(r audit.Record) error {
 		if r.Recorded.Before(since) {
 			return nil
 		}
@@ -90,21 +89,14 @@ func sinceTime(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("--since %q is none of 2026-01-31, 2026-01-31T12:00:00Z, 24h", text)
 }
 
-// auditDir is where a data folder has the audit log.
-func auditDir(data string) string { return filepath.Join(data, "audit") }
-
 // auditKeys derives the log's keys as the server did. It makes neither a root key nor a log where there is none.
-func auditKeys(data string) (audit.Keys, error) {
-	if _, err := os.Stat(auditDir(data)); errors.Is(err, fs.ErrNotExist) {
+func auditKeys(ctx context.Context, data string) (audit.Keys, error) {
+	if _, err := os.Stat(server.AuditDir(data)); errors.Is(err, fs.ErrNotExist) {
 		return audit.Keys{}, &exitError{exitSetup, fmt.Errorf("no server has run in %s yet: it has no audit log", data)}
 	}
-	name := filepath.Join(data, "root.key")
-	if _, err := os.Stat(name); err != nil {
-		return audit.Keys{}, fmt.Errorf("find root key: %w", err)
-	}
-	root, err := kms.OpenRoot(name)
+	root, err := server.OpenRoot(ctx, data)
 	if err != nil {
-		return audit.Keys{}, err
+		return audit.Keys{}, fmt.Errorf("open the audit log's keys: %w", err)
 	}
 	return audit.DeriveKeys(root), nil
 }

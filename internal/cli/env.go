@@ -56,7 +56,7 @@ func (c *EnvCmd) Run(ctx context.Context, s *streams) error {
 func (c *EnvCmd) read(ctx context.Context) (server.Access, server.Addresses, error) {
 	deadline := time.Now().Add(c.Wait)
 	for {
-		access, err := server.ReadAccess(c.Data)
+		access, err := server.ReadAccess(ctx, c.Data)
 		var addresses server.Addresses
 		if err == nil {
 			addresses, err = server.ReadAddresses(c.Data)

@@ -35,6 +35,8 @@ type Config struct {
 	Credentials iam.Credentials
 	Authorizer  iam.Authorizer
 	Auditor     audit.Recorder
+	// Used may be nil; it is told of every caller whose signature was good, and must be quick.
+	Used func(c iam.Caller, service string)
 	// Observer may be nil.
 	Observer Observer
 	// SourceIP tells whose address a request came from; nil means the TCP peer's.
@@ -251,6 +253,9 @@ func (g *Gateway) authenticate(x *exchange) error {
 	x.call.Principal.AccessKeyID = claim.AccessKeyID
 	if x.call.Region == "" {
 		x.call.Region = defaultRegion // Signature Version 2 names none
+	}
+	if g.config.Used != nil {
+		g.config.Used(x.call.Caller, x.service.Name())
 	}
 	if rules.OpaquePayload {
 		return verified.OpenBody(x.r, sigv4.BodyOptions{ForeignChecksum: isCompleteMultipart(x.r)})

@@ -62,7 +62,7 @@ func accountOf(resource string) string {
 }
 
 func denied(c iam.Caller, a iam.Access, reason string) error {
-	return awserr.Fail(awserr.NotAuthorized, "principal", c.Principal.ARN, "action", a.Action, "resource", a.Resource, "reason", reason)
+	return awserr.Fail(awserr.NotAuthorized, "principal", c.Principal.ARN, "action", a.Action, "resource", a.Resource, "reason", "because "+reason)
 }
 
 // LogAuditor writes audit events to a structured log.

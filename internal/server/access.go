@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -20,19 +21,17 @@ type Access struct {
 // accessContext binds the sealed file to its purpose.
 var accessContext = kms.Context{"purpose": "dictum env"}
 
-func rootKeyFile(data string) string { return filepath.Join(data, "root.key") }
-
 func accessFile(data string) string { return filepath.Join(data, "admin-access.sealed") }
 
 // ReadAccess opens the administrator's key that the server left, sealed under the root key, in the
 // data folder; fs.ErrNotExist before the first start.
-func ReadAccess(data string) (Access, error) {
+func ReadAccess(ctx context.Context, data string) (Access, error) {
 	var a Access
 	sealed, err := os.ReadFile(accessFile(data))
 	if err != nil {
 		return a, err
 	}
-	root, err := kms.OpenRoot(rootKeyFile(data))
+	root, err := OpenRoot(ctx, data)
 	if err != nil {
 		return a, err
 	}
@@ -49,6 +48,9 @@ func ReadAccess(data string) (Access, error) {
 // writeAccess leaves the administrator's key for dictum env: only one process can have the
 // database open, and whoever may read the root key could read the key there too.
 func (d *dataDir) writeAccess(root *kms.Root, c iam.Credential) error {
+	if c.AccessKeyID == "" {
+		return ignoreMissing(os.Remove(accessFile(d.path)))
+	}
 	plain, err := json.Marshal(Access{AccountID: c.Principal.AccountID, AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey})
 	if err != nil {
 		return err

@@ -3,27 +3,28 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"path/filepath"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/dictum/dictum/internal/api/cloudtrail"
+	iamapi "github.com/dictum/dictum/internal/api/iam"
+	kmsapi "github.com/dictum/dictum/internal/api/kms"
 	"github.com/dictum/dictum/internal/api/s3"
 	"github.com/dictum/dictum/internal/api/sts"
 	"github.com/dictum/dictum/internal/api/transcribe"
 	"github.com/dictum/dictum/internal/audio"
+	"github.com/dictum/dictum/internal/audit/export"
 	"github.com/dictum/dictum/internal/certs"
 	"github.com/dictum/dictum/internal/console"
 	"github.com/dictum/dictum/internal/gateway"
-	"github.com/dictum/dictum/internal/iam"
 	"github.com/dictum/dictum/internal/kms"
 	"github.com/dictum/dictum/internal/objects/embedded"
+	"github.com/dictum/dictum/internal/objects/guarded"
 	"github.com/dictum/dictum/internal/speech/engine/process"
 	"github.com/dictum/dictum/internal/store"
-	"github.com/dictum/dictum/internal/store/identity"
 	"github.com/dictum/dictum/internal/store/jobs"
 	objectstore "github.com/dictum/dictum/internal/store/objects"
 	"github.com/dictum/dictum/internal/transcribe/job"
@@ -68,13 +69,15 @@ type server struct {
 	log      *slog.Logger
 	root     *kms.Root
 	db       *store.DB
-	admin    iam.Credential
+	security *security
 	engine   *process.Supervisor
 	pool     *job.Pool
 	keeper   *job.Keeper
 	sites    *sites
 	registry *prometheus.Registry
 	objects  *embedded.Store
+	// exporter is nil when the audit is not copied.
+	exporter *export.Exporter
 }
 
 // build opens what is at rest and puts the services together. What it opened is closed when it fails.
@@ -85,21 +88,26 @@ func build(ctx context.Context, config *Config, data *dataDir, parts Parts, log 
 			err = errors.Join(err, s.close())
 		}
 	}()
-	if s.root, err = kms.OpenRoot(rootKeyFile(data.path)); err != nil {
+	if s.root, err = config.openRoot(ctx); err != nil {
 		return nil, err
 	}
 	if s.db, err = store.Open(ctx, filepath.Join(data.path, "dictum.db"), s.root.Derive("store/v1", store.KeySize)); err != nil {
 		return nil, err
 	}
-	credentials, service, err := s.identities(ctx)
-	if err != nil {
+	if s.security, err = openSecurity(ctx, config, s.root, s.db, log); err != nil {
 		return nil, err
 	}
 	index, err := objectstore.Open(ctx, s.db)
 	if err != nil {
 		return nil, err
 	}
-	if s.objects, err = embedded.Open(embedded.Config{Dir: filepath.Join(data.path, "objects"), Index: index, Keys: embedded.RootOnly(s.root), Log: log}); err != nil {
+	s.objects, err = embedded.Open(embedded.Config{
+		Dir: filepath.Join(data.path, "objects"), Index: index, Keys: kms.NewKeys(s.root, s.security.keys), Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if s.exporter, err = config.exporter(s.security.audit, s.objects, log); err != nil {
 		return nil, err
 	}
 	// Nothing is started before the listeners are there: a port in use should stop the start early.
@@ -112,21 +120,20 @@ func build(ctx context.Context, config *Config, data *dataDir, parts Parts, log 
 		return nil, err
 	}
 	front, err := gateway.New(gateway.Config{
-		Services: []gateway.Service{
-			s3.New(s3.Config{Store: s.objects, Domains: config.domains()}),
-			sts.New(nil),
-			transcribe.New(transcribe.Config{Jobs: jobService, Presigner: links{service}}),
-		},
-		Credentials: credentials,
-		Authorizer:  gateway.Administrators{},
-		Auditor:     gateway.LogAuditor{Log: log},
+		Services:    s.services(jobService),
+		Credentials: s.security.credentials,
+		Authorizer:  s.security.authorizer,
+		Auditor:     s.security.audit,
+		Used:        s.security.used,
 		Observer:    newRequestMetrics(s.registry),
+		SourceIP:    s.sites.sourceIP,
 		PublicURL:   config.PublicURL,
 		Log:         log,
 	})
 	if err != nil {
 		return nil, err
 	}
+	s.registry.MustRegister(s.sites)
 	s.registry.MustRegister(newEngineMetrics(s.engine))
 	s.sites.api.server.Handler = front
 	s.sites.console.server.Handler = console.Handler(console.Page{API: s.origin(), Version: parts.Version})
@@ -134,25 +141,16 @@ func build(ctx context.Context, config *Config, data *dataDir, parts Parts, log 
 	return s, nil
 }
 
-// identities opens the accounts, makes the first one at the first start, and returns whose
-// signatures count.
-func (s *server) identities(ctx context.Context) (iam.Credentials, *iam.ServiceCredentials, error) {
-	identities, err := identity.Open(ctx, s.db, s.root)
-	if err != nil {
-		return nil, nil, err
+// services are the AWS APIs.
+func (s *server) services(jobService *job.Service) []gateway.Service {
+	return []gateway.Service{
+		s3.New(s3.Config{Store: s.objects, Gate: s.security.keys, Principals: s.security.known, Domains: s.config.domains()}),
+		sts.New(s.security.sts),
+		iamapi.New(iamapi.Config{Directory: s.security.directory, Explainer: s.security.authorizer}),
+		kmsapi.New(s.security.keys),
+		cloudtrail.New(cloudtrail.Config{History: s.security.audit}),
+		transcribe.New(transcribe.Config{Jobs: jobService, Presigner: links{s.security.links}}),
 	}
-	var created bool
-	if s.admin, created, err = iam.Bootstrap(ctx, identities, time.Now()); err != nil {
-		return nil, nil, fmt.Errorf("make the first account: %w", err)
-	}
-	if created {
-		s.log.Info("made the first account", "account", s.admin.Principal.AccountID, "user", s.admin.Principal.ARN)
-	}
-	service, err := iam.NewServiceCredentials(s.root.Derive("iam/service-credentials/v1", 32), nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	return iam.NewResolver(iam.DefaultCacheTime, identities, service), service, nil
 }
 
 // jobs puts together what requests do with jobs, the workers that run them, and the keeper that
@@ -167,21 +165,31 @@ func (s *server) jobs(ctx context.Context) (*job.Service, error) {
 		quotas = job.AWSQuotas
 	}
 	observer := newJobMetrics(s.registry)
+	rights := &job.Rights{
+		Storage: guarded.New(guarded.Config{
+			Objects: s.objects, Authorizer: s.security.authorizer, Gate: s.security.keys, Recorder: s.security.audit,
+		}),
+		Roles: s.security.sts, Keys: s.security.keys, Buckets: s.objects, Rules: guarded.NewRules(s.objects, s.security.keys),
+		Authorizer: s.security.authorizer,
+	}
 	s.pool = job.NewPool(job.PoolConfig{
-		Queue: table, Objects: s.objects, Recognizer: s.engine, Observer: observer, Quotas: quotas,
+		Queue: table, Rights: rights, Objects: s.objects, Audit: s.security.audit, Recognizer: s.engine, Observer: observer, Quotas: quotas,
 		Audio: audio.Options{FFmpeg: s.config.FFmpeg}, Owner: owner, Workers: s.config.Jobs, Grace: s.config.Grace,
 	})
 	service := &job.Service{
-		Store: table, Tags: table, Objects: s.objects, Buckets: s.objects, Quotas: quotas, Observer: observer,
+		Store: table, Tags: table, Rights: rights, Objects: s.objects, Buckets: s.objects, Quotas: quotas, Observer: observer,
 		Accepted: s.pool.Wake, Deleted: s.pool.Cancel,
 	}
-	s.keeper = &job.Keeper{Service: service, Retention: s.config.Retention}
+	s.keeper = &job.Keeper{
+		Service: service, Retention: s.config.Retention, OutputRetention: s.config.OutputRetention, Audit: s.security.audit,
+	}
 	return service, nil
 }
 
 func (s *server) checks() []check {
 	return []check{
 		{"database", func(ctx context.Context) error { return s.db.Read().PingContext(ctx) }},
+		{"audit", func(context.Context) error { return s.security.audit.Err() }},
 		{"engine", func(context.Context) error {
 			if s.engine.PID() == 0 {
 				return errors.New("the speech engine process is being restarted")
@@ -209,7 +217,7 @@ func (s *server) addresses() Addresses {
 
 // run serves until ctx ends and everything has stopped.
 func (s *server) run(ctx context.Context, parts Parts) error {
-	if err := s.data.writeAccess(s.root, s.admin); err != nil {
+	if err := s.data.writeAccess(s.root, s.security.admin); err != nil {
 		return err
 	}
 	if err := s.data.writeAddresses(s.addresses()); err != nil {
@@ -219,6 +227,7 @@ func (s *server) run(ctx context.Context, parts Parts) error {
 	group.Go(func() error { return s.sites.serve(gctx, s.config.Grace) })
 	group.Go(func() error { return s.pool.Run(gctx) })
 	group.Go(func() error { return s.keeper.Run(gctx) })
+	group.Go(func() error { return s.security.run(gctx, s.exporter) })
 	if parts.Ready != nil {
 		parts.Ready(s.addresses())
 	}
@@ -242,6 +251,9 @@ func (s *server) close() error {
 	}
 	if s.objects != nil {
 		errs = append(errs, s.objects.Close())
+	}
+	if s.security != nil {
+		errs = append(errs, s.security.audit.Close())
 	}
 	if s.db != nil {
 		errs = append(errs, s.db.Close())

@@ -88,7 +88,7 @@ const (
 	textExpired   = "Signature expired: {signed} is now earlier than {oldest} ({now} - 15 min.)"
 	textFuture    = "Signature not yet current: {signed} is still later than {newest} ({now} + 15 min.)"
 	textSkewS3    = "The difference between the request time and the current time is too large."
-	textDenied    = "User: {principal} is not authorized to perform: {action} on resource: {resource} because {reason}"
+	textDenied    = "User: {principal} is not authorized to perform: {action} on resource: {resource} {reason}"
 	textURLExpiry = "Signature expired: {signed} is now earlier than {oldest}"
 	textTwoMechs  = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified"
 	textInternal  = "We encountered an internal error. Please try again."

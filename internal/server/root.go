@@ -1,0 +1,85 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/dictum/dictum/internal/kms"
+)
+
+// RootSource reads where the root of trust is: a file's path, "env:NAME" for an environment variable, or
+// "vault:https://host:8200/mount/key" for the key of a Vault transit engine, whose token, namespace and authority are in
+// Vault's own variables: VAULT_TOKEN or VAULT_TOKEN_FILE, VAULT_NAMESPACE, VAULT_CACERT. Empty is the file root.key in the
+// data folder.
+func RootSource(data, where string) (kms.Source, error) {
+	if where == "" {
+		return kms.File(rootKeyFile(data)), nil
+	}
+	if variable, ok := strings.CutPrefix(where, "env:"); ok {
+		if variable == "" {
+			return nil, errors.New("--root-key env: lacks the name of the variable")
+		}
+		return kms.Environment(variable), nil
+	}
+	address, ok := strings.CutPrefix(where, "vault:")
+	if !ok {
+		return kms.File(where), nil
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("--root-key: %w", err)
+	}
+	mount, key := filepath.Split(strings.Trim(u.Path, "/"))
+	if u.Host == "" || key == "" || u.User != nil {
+		return nil, errors.New("--root-key vault: must be followed by https://host:8200/mount/key")
+	}
+	config := kms.VaultConfig{
+		URL: u.Scheme + "://" + u.Host, Mount: strings.Trim(mount, "/"), Key: key,
+		Namespace: os.Getenv("VAULT_NAMESPACE"), Authority: os.Getenv("VAULT_CACERT"),
+		TokenFile: os.Getenv("VAULT_TOKEN_FILE"),
+	}
+	if config.TokenFile == "" {
+		config.TokenVariable = "VAULT_TOKEN"
+	}
+	return kms.Vault(config)
+}
+
+func rootKeyFile(data string) string { return filepath.Join(data, "root.key") }
+
+// rootNote is where a data folder says what opens it, for the commands that read it. It is no secret.
+func rootNote(data string) string { return filepath.Join(data, "root-of-trust") }
+
+// OpenRoot opens the key hierarchy of a data folder as its server last did; fs.ErrNotExist before the first start.
+func OpenRoot(ctx context.Context, data string) (*kms.Root, error) {
+	where, err := os.ReadFile(rootNote(data))
+	if errors.Is(err, fs.ErrNotExist) {
+		_, err = os.Stat(rootKeyFile(data)) // a folder from before there was a choice
+	}
+	if err != nil {
+		return nil, err
+	}
+	source, err := RootSource(data, strings.TrimSpace(string(where)))
+	if err != nil {
+		return nil, err
+	}
+	return kms.Open(ctx, data, source)
+}
+
+// openRoot opens the key hierarchy for the server.
+func (c *Config) openRoot(ctx context.Context) (*kms.Root, error) {
+	source, err := RootSource(c.Data, c.RootKey)
+	if err != nil {
+		return nil, err
+	}
+	root, err := kms.Open(ctx, c.Data, source)
+	if err != nil {
+		return nil, err
+	}
+	return root, writeFile(rootNote(c.Data), []byte(c.RootKey+"\n"))
+}

@@ -1,0 +1,179 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dictum/dictum/internal/audit"
+	"github.com/dictum/dictum/internal/audit/export"
+	"github.com/dictum/dictum/internal/iam"
+	"github.com/dictum/dictum/internal/iam/policy"
+	"github.com/dictum/dictum/internal/kms"
+	"github.com/dictum/dictum/internal/objects"
+	"github.com/dictum/dictum/internal/store"
+	"github.com/dictum/dictum/internal/store/identity"
+	"github.com/dictum/dictum/internal/store/keys"
+	"github.com/dictum/dictum/internal/store/sessions"
+	"github.com/dictum/dictum/internal/sts"
+)
+
+// AuditDir is where a data folder has its audit log.
+func AuditDir(data string) string { return filepath.Join(data, "audit") }
+
+// security says who callers are, decides what they may do, keeps their keys, and records what they did.
+type security struct {
+	// admin is the first account's administrator; it is zero when nobody is that any more.
+	admin      iam.Credential
+	directory  *iam.Directory
+	authorizer *iam.PolicyAuthorizer
+	// credentials are whose signatures count; links sign what the server hands out.
+	credentials iam.Credentials
+	links       *iam.ServiceCredentials
+	sts         *sts.Service
+	keys        *kms.Service
+	audit       *audit.Log
+}
+
+// openSecurity puts the security plane together over an open key hierarchy and database.
+func openSecurity(ctx context.Context, c *Config, root *kms.Root, db *store.DB, log *slog.Logger) (_ *security, err error) {
+	s := &security{}
+	retention := c.AuditRetention
+	if retention == 0 {
+		retention = -1
+	}
+	if s.audit, err = audit.Open(audit.Config{Dir: AuditDir(c.Data), Keys: audit.DeriveKeys(root), Retention: retention, Log: log}); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.audit.Close())
+		}
+	}()
+	if err := s.openIdentities(ctx, root, db, log); err != nil {
+		return nil, err
+	}
+	table, err := keys.Open(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	s.keys = kms.NewService(kms.Config{Store: table, Sealer: root, Authorizer: s.authorizer, Recorder: s.audit, Log: log})
+	return s, nil
+}
+
+// openIdentities opens the accounts, makes the first one at the first start, and sets whose signatures count.
+func (s *security) openIdentities(ctx context.Context, root *kms.Root, db *store.DB, log *slog.Logger) error {
+	identities, err := identity.Open(ctx, db, root)
+	if err != nil {
+		return err
+	}
+	var created bool
+	s.admin, created, err = iam.Bootstrap(ctx, identities, time.Now())
+	switch {
+	case errors.Is(err, iam.ErrNoSuchKey):
+		log.Warn("the first account's administrator has no access key: dictum env has none to print", "err", err)
+	case err != nil:
+		return fmt.Errorf("make the first account: %w", err)
+	case created:
+		log.Info("made the first account", "account", s.admin.Principal.AccountID, "user", s.admin.Principal.ARN)
+	}
+	s.directory = iam.NewDirectory(identities, nil)
+	s.authorizer = iam.NewAuthorizer(s.directory, iam.WithServiceBuckets(objects.IsServiceBucket))
+	if s.links, err = iam.NewServiceCredentials(root.Derive("iam/service-credentials/v1", 32), nil); err != nil {
+		return err
+	}
+	temporary, err := sessions.Open(ctx, db, root, 0, nil)
+	if err != nil {
+		return err
+	}
+	remembered := iam.NewResolver(iam.DefaultCacheTime, s.directory, s.links, temporary)
+	s.directory.OnKeyChange(remembered.Forget)
+	s.credentials = remembered
+	s.sts, err = sts.New(sts.Config{Directory: s.directory, Sessions: temporary, Authorizer: s.authorizer, Forget: remembered.Forget, Log: log})
+	return err
+}
+
+// used notes the use of a long-term key.
+func (s *security) used(c iam.Caller, service string) {
+	p := c.Principal
+	if p.Session == nil && (p.Kind == iam.KindUser || p.Kind == iam.KindRoot) {
+		s.directory.Used(iam.Use{AccountID: p.AccountID, ID: p.AccessKeyID, At: c.Time, Service: service, Region: c.Region})
+	}
+}
+
+// known tells whether there is the principal that a bucket policy names.
+func (s *security) known(ctx context.Context, named policy.Named) (bool, error) {
+	if named.Type != "AWS" || named.Value == "*" {
+		return true, nil
+	}
+	account, rest := named.Value, "root"
+	if arn, ok := strings.CutPrefix(named.Value, "arn:aws:iam::"); ok {
+		account, rest, _ = strings.Cut(arn, ":")
+	} else if strings.HasPrefix(named.Value, "arn:") {
+		return true, nil // a session's
+	}
+	accounts, err := s.directory.Accounts(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, a := range accounts {
+		if a.ID == account {
+			return s.knownIn(ctx, account, rest)
+		}
+	}
+	return false, nil
+}
+
+func (s *security) knownIn(ctx context.Context, account, rest string) (bool, error) {
+	kind, name, _ := strings.Cut(rest, "/")
+	name = name[strings.LastIndex(name, "/")+1:]
+	var err error
+	switch kind {
+	case "user":
+		_, err = s.directory.User(ctx, account, name)
+	case "role":
+		_, err = s.directory.Role(ctx, account, name)
+	}
+	if errors.Is(err, iam.ErrNoSuchEntity) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// run does what the security plane does by itself, until ctx ends.
+func (s *security) run(ctx context.Context, exporter *export.Exporter) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { s.directory.Run(ctx); return nil })
+	group.Go(func() error { s.keys.Run(ctx, kms.DefaultSweepInterval); return nil })
+	group.Go(func() error { return s.sts.Run(ctx) })
+	if exporter != nil {
+		group.Go(func() error { return exporter.Run(ctx) })
+	}
+	return group.Wait()
+}
+
+// exporter copies the audit to where --audit-export says; nil when it says nothing.
+func (c *Config) exporter(source export.Source, store objects.ReadWriter, log *slog.Logger) (*export.Exporter, error) {
+	e := &export.Exporter{Source: source, Position: filepath.Join(c.Data, "audit-export.position"), Log: log}
+	switch {
+	case c.AuditExport == "":
+		return nil, nil
+	case c.AuditExport == "stdout":
+		e.Sink, e.Interval = export.Lines{W: os.Stdout}, time.Second
+		return e, nil
+	}
+	u, err := url.Parse(c.AuditExport)
+	if err != nil || u.Scheme != "s3" || u.Host == "" {
+		return nil, errors.New("--audit-export must be stdout, or s3://BUCKET/PREFIX")
+	}
+	e.Sink = export.Bucket{Objects: store, Name: u.Host, Prefix: strings.Trim(u.Path, "/")}
+	return e, nil
+}
