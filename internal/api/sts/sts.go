@@ -25,11 +25,6 @@ const (
 	webIdentity = "AssumeRoleWithWebIdentity"
 )
 
-// later are the actions that this version does not offer.
-var later = []string{
-	"AssumeRoleWithSAML", "AssumeRoot", "DecodeAuthorizationMessage", "GetDelegatedAccessToken", "GetFederationToken", "GetWebIdentityToken",
-}
-
 // service is the query service and what of it is open to unsigned requests.
 type service struct{ *awsquery.Service }
 
@@ -41,20 +36,19 @@ var (
 // New returns the service. Without a domain service it answers GetCallerIdentity alone.
 func New(domain *sts.Service) gateway.Service {
 	actions := awsquery.Actions{"GetCallerIdentity": awsquery.OpOn(everyone[struct{}], getCallerIdentity)}
-	unavailable := later
-	if domain == nil {
-		unavailable = append([]string{"AssumeRole", webIdentity, "GetAccessKeyInfo", "GetSessionToken"}, later...)
-	} else {
+	if domain != nil {
 		h := handlers{domain}
 		actions["AssumeRole"] = awsquery.OpOn(everyone[assumeRoleInput], h.assumeRole)
 		actions[webIdentity] = awsquery.OpOn(everyone[webIdentityInput], h.assumeRoleWithWebIdentity)
 		actions["GetSessionToken"] = awsquery.OpOn(everyone[sessionTokenInput], h.getSessionToken)
 		actions["GetAccessKeyInfo"] = awsquery.Op(h.getAccessKeyInfo)
 	}
-	for _, name := range unavailable {
-		actions[name] = awsquery.Refuse(&awserr.Error{
-			Code: "InvalidAction", Status: http.StatusBadRequest, Message: "The action " + name + " is not available on this server.",
-		})
+	for _, name := range model().Operations() {
+		if actions[name] == nil {
+			actions[name] = awsquery.Refuse(&awserr.Error{
+				Code: "InvalidAction", Status: http.StatusBadRequest, Message: "The action " + name + " is not offered by this server.",
+			})
+		}
 	}
 	return service{awsquery.NewService("sts", namespace, version, actions).Validated(validate)}
 }

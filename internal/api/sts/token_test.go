@@ -157,3 +157,12 @@ func TestSecondFactor(t *testing.T) {
 		})
 	}
 }
+
+func TestActionsThatAreNotOffered(t *testing.T) {
+	b := newBench(t)
+	sdk := b.as(b.user(t, "alice", mayAssume))
+	_, err := sdk.GetFederationToken(t.Context(), &awssts.GetFederationTokenInput{Name: aws.String("guest")})
+	want(t, err, 400, "InvalidAction", "The action GetFederationToken is not offered by this server.")
+	_, err = sdk.DecodeAuthorizationMessage(t.Context(), &awssts.DecodeAuthorizationMessageInput{EncodedMessage: aws.String("x")})
+	want(t, err, 400, "InvalidAction", "The action DecodeAuthorizationMessage is not offered by this server.")
+}
