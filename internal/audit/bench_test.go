@@ -28,6 +28,7 @@ func BenchmarkRecord(b *testing.B) {
 			var group sync.WaitGroup
 			for i := range callers {
 				group.Go(func() {
+					time.Sleep(bm.rest * time.Duration(i) / time.Duration(callers)) // not all in one burst
 					for range (b.N + callers - 1) / callers {
 						began := time.Now()
 						if err := l.Record(b.Context(), start("job")); err != nil {

@@ -362,6 +362,35 @@ func (s *backScanner) resynchronise() error {
 	}
 }
 
+// seek goes back, without opening what it passes, to where the frame with this number begins, or one a little
+// before. It is false when what it passes is not whole: then only a walk forwards finds the place.
+func (s *backScanner) seek(seq uint64) (at int64, ok bool) {
+	for s.at > s.low {
+		tail, err := s.bytes(4)
+		if err != nil {
+			return 0, false
+		}
+		length := int64(binary.BigEndian.Uint32(tail))
+		if length > maxSealed {
+			return 0, false
+		}
+		b, err := s.bytes(length + frameOverhead)
+		if err != nil {
+			return 0, false
+		}
+		if said, err := sealedLength(b); err != nil || int64(said) != length {
+			return 0, false
+		}
+		if binary.BigEndian.Uint64(b[8:]) < seq {
+			// The number is in clear: only what opens is sure to be before the place.
+			f, err := parseFrame(b, s.aead)
+			return s.at, err == nil && f.seq < seq
+		}
+		s.at -= int64(len(b))
+	}
+	return s.low, true
+}
+
 // bytes returns the n bytes before the present place.
 func (s *backScanner) bytes(n int64) ([]byte, error) {
 	from := s.at - n

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -310,4 +311,39 @@ func TestAFailedSyncStopsTheLog(t *testing.T) {
 	l = open(t, audit.Config{Dir: dir, Keys: keys(t)})
 	record(t, l, start("after"))
 	wantSound(t, dir)
+}
+
+func TestScanFromANumber(t *testing.T) {
+	dir, files := sample(t)
+	scan := func(from uint64) string {
+		var all []string
+		last, err := audit.Scan(t.Context(), dir, keys(t), from, func(r audit.Record) error {
+			all = append(all, fmt.Sprint(r.Sequence))
+			return nil
+		})
+		if err != nil && !errors.Is(err, audit.ErrDamaged) || last < 18 {
+			t.Errorf("from %d: last %d, %v", from, last, err)
+		}
+		return strings.Join(all, " ")
+	}
+	every := "2 3 4 5 8 9 10 11 14 15 16 17"
+	for from := uint64(0); from <= 19; from++ {
+		var want []string
+		for _, n := range strings.Fields(every) {
+			if i, _ := strconv.Atoi(n); uint64(i) >= from {
+				want = append(want, n)
+			}
+		}
+		if got := scan(from); got != strings.Join(want, " ") {
+			t.Errorf("from %d: got %s, want %v", from, got, want)
+		}
+	}
+	t.Run("past a number that was changed to hide others", func(t *testing.T) {
+		p := parse(t, files[2])
+		p.frames[p.index(16)].Raw[15] = 1 // its header says that it is record 1
+		p.save()
+		if got := scan(14); got != "14 15 17" {
+			t.Errorf("got %s", got)
+		}
+	})
 }
