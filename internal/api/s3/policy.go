@@ -74,7 +74,7 @@ func (s *Service) putBucketPolicy(w http.ResponseWriter, r *request) error {
 	err = s.store.Configure(r.Context(), r.bucket, func(settings *objects.Settings) error {
 		if settings.Block != nil && settings.Block.BlockPublicPolicy && doc.Public() {
 			return awserr.Fail(awserr.NotAuthorized, "principal", r.call.Principal.ARN, "action", "s3:PutBucketPolicy", "resource", objects.ARN(r.bucket, ""),
-				"reason", "public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.")
+				"reason", "because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.")
 		}
 		settings.Policy = string(text)
 		return nil
