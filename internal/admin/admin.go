@@ -1,0 +1,103 @@
+// Package admin is what the operator does to a server as a whole, above all accounts: for now, make accounts and
+// keys of their roots. A running server offers it on a socket in its data folder that only its owner may open; for a
+// stopped one the command line works on the data folder itself. Start at Operator.
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/dictum/dictum/internal/audit"
+	"github.com/dictum/dictum/internal/iam"
+)
+
+// Source is the service that acts of an operator have in the audit, and the principal.
+const Source = "admin.dictum"
+
+// maxName is how many characters the name of an account may have, as AWS's.
+const maxName = 50
+
+// Key is an access key as its owner gets it, once.
+type Key struct {
+	AccountID, ARN               string
+	AccessKeyID, SecretAccessKey string
+}
+
+// Operator is what an operator can do. Errors that are the operator's own fault are iam.Refusals.
+type Operator interface {
+	// CreateAccount makes an account and returns the key of its administrator.
+	CreateAccount(ctx context.Context, name string) (Key, error)
+	// Accounts returns all accounts, the oldest first.
+	Accounts(ctx context.Context) ([]iam.Account, error)
+	// CreateRootKey makes an access key of the account's root; a root has at most two.
+	CreateRootKey(ctx context.Context, accountID string) (Key, error)
+}
+
+// Local is an Operator in the server's own process.
+type Local struct {
+	Directory *iam.Directory
+	// Recorder has every change on record before it is answered.
+	Recorder audit.Recorder
+}
+
+var _ Operator = Local{}
+
+// CreateAccount implements Operator.
+func (l Local) CreateAccount(ctx context.Context, name string) (Key, error) {
+	if !utf8.ValidString(name) || utf8.RuneCountInString(name) > maxName {
+		return Key{}, refuse("the name of an account is at most %d characters", maxName)
+	}
+	for _, r := range name {
+		if !unicode.IsPrint(r) {
+			return Key{}, refuse("the name of an account has printable characters only")
+		}
+	}
+	c, err := l.Directory.CreateAccount(ctx, name)
+	if err != nil {
+		return Key{}, err
+	}
+	k := Key{c.Principal.AccountID, c.Principal.ARN, c.AccessKeyID, c.SecretAccessKey}
+	return k, l.record(ctx, k, "CreateAccount", map[string]any{"accountName": name})
+}
+
+func refuse(format string, args ...any) error {
+	return &iam.Refusal{Kind: iam.ErrInvalidInput, Message: fmt.Sprintf(format, args...)}
+}
+
+// Accounts implements Operator.
+func (l Local) Accounts(ctx context.Context) ([]iam.Account, error) { return l.Directory.Accounts(ctx) }
+
+// CreateRootKey implements Operator.
+func (l Local) CreateRootKey(ctx context.Context, accountID string) (Key, error) {
+	k, err := l.Directory.CreateKey(ctx, accountID, accountID)
+	var refusal *iam.Refusal
+	if errors.Is(err, iam.ErrNoSuchEntity) && !errors.As(err, &refusal) {
+		return Key{}, &iam.Refusal{Kind: iam.ErrNoSuchEntity, Message: "there is no account " + accountID}
+	}
+	if err != nil {
+		return Key{}, err
+	}
+	made := Key{accountID, iam.Account{ID: accountID}.RootARN(), k.ID, k.Secret}
+	return made, l.record(ctx, made, "CreateRootAccessKey", map[string]any{"accountId": accountID})
+}
+
+func (l Local) record(ctx context.Context, k Key, name string, request map[string]any) error {
+	err := l.Recorder.Record(ctx, audit.Event{
+		Caller: iam.Caller{
+			Principal: iam.Principal{Kind: iam.KindService, AccountID: k.AccountID, Service: Source},
+			Time:      time.Now(), RequestID: uuid.NewString(),
+		},
+		Source: Source, Name: name, Request: request,
+		Response: map[string]any{"accountId": k.AccountID, "accessKeyId": k.AccessKeyID},
+	})
+	if err != nil {
+		return fmt.Errorf("record %s: %w", name, err)
+	}
+	return nil
+}
