@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/tink-crypto/tink-go/v2/aead/subtle"
@@ -289,7 +290,8 @@ func createFile(path string, content []byte) error {
 func replaceFile(path string, content []byte) error { return writeFile(path, content, os.Rename) }
 
 func writeFile(path string, content []byte, publish func(from, to string) error) error {
-	temp, err := os.CreateTemp(filepath.Dir(path), ".key-*") // CreateTemp uses mode 0600.
+	removeLeftovers(filepath.Dir(path))
+	temp, err := os.CreateTemp(filepath.Dir(path), tempPrefix+"*") // CreateTemp uses mode 0600.
 	if err != nil {
 		return err
 	}
@@ -302,6 +304,29 @@ func writeFile(path string, content []byte, publish func(from, to string) error)
 		return err
 	}
 	return syncFolder(path)
+}
+
+const (
+	// tempPrefix begins the names of files that are being written.
+	tempPrefix = ".key-"
+	// leftoverAge is when such a file can't be in the making any more.
+	leftoverAge = time.Minute
+)
+
+// removeLeftovers removes what a crash left of files in the making: among them could be a copy of a root key.
+func removeLeftovers(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return // whoever writes there next says why
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), tempPrefix) {
+			continue
+		}
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > leftoverAge {
+			_ = os.Remove(filepath.Join(dir, e.Name())) // the next one tries again
+		}
+	}
 }
 
 // syncFolder makes the name of a file durable.

@@ -63,6 +63,7 @@ func OpenRoot(path string) (*Root, error) {
 // ErrSourceUnavailable.
 func Open(ctx context.Context, dir string, source Source) (*Root, error) {
 	r := &Root{path: filepath.Join(dir, keyringFile), source: source, now: time.Now}
+	removeLeftovers(dir)
 	secrets, err := openKeyring(ctx, r.path, source)
 	if err != nil {
 		return nil, fmt.Errorf("open keyring: %w", err)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dictum/dictum/internal/kms"
 )
@@ -103,6 +104,23 @@ func TestKeyring(t *testing.T) {
 		}
 		if _, err := os.Stat(file); err == nil {
 			t.Error("made a root key that opens nothing")
+		}
+	})
+	t.Run("what a crash left of a key in the making is removed", func(t *testing.T) {
+		dir := t.TempDir()
+		old, fresh := filepath.Join(dir, ".key-1"), filepath.Join(dir, ".key-2")
+		write(t, old, make([]byte, kms.RootKeySize))
+		write(t, fresh, make([]byte, kms.RootKeySize))
+		hour := time.Now().Add(-time.Hour)
+		if err := os.Chtimes(old, hour, hour); err != nil {
+			t.Fatal(err)
+		}
+		openRoot(t, dir)
+		if _, err := os.Stat(old); err == nil {
+			t.Error("still there")
+		}
+		if _, err := os.Stat(fresh); err != nil {
+			t.Error("another process may be writing it")
 		}
 	})
 	t.Run("another root key is told from damage", func(t *testing.T) {
