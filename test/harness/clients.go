@@ -2,9 +2,12 @@ package harness
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +37,7 @@ func (s *Server) Clients(region string) *Clients {
 		Region:       region,
 		BaseEndpoint: aws.String(s.Env["AWS_ENDPOINT_URL"]),
 		Credentials:  credentials.NewStaticCredentialsProvider(s.Env["AWS_ACCESS_KEY_ID"], s.Env["AWS_SECRET_ACCESS_KEY"], ""),
-		HTTPClient:   &http.Client{Timeout: time.Minute},
+		HTTPClient:   &http.Client{Timeout: time.Minute, Transport: &witness{next: s.transport(), secrets: &s.secrets}},
 		// The tests want to see each failure once.
 		RetryMaxAttempts: 1,
 	}
@@ -44,6 +47,20 @@ func (s *Server) Clients(region string) *Clients {
 		STS:        sts.NewFromConfig(config),
 		Transcribe: transcribe.NewFromConfig(config),
 	}
+}
+
+// transport trusts the authority that `dictum env` names, if any.
+func (s *Server) transport() *http.Transport {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	if bundle := s.Env["AWS_CA_BUNDLE"]; bundle != "" {
+		pem, err := os.ReadFile(bundle)
+		if err != nil {
+			panic(fmt.Sprintf("harness: read the server's own authority: %v", err))
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: x509.NewCertPool()}
+		transport.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem)
+	}
+	return transport
 }
 
 // Bucket makes a bucket in the clients' region.

@@ -35,6 +35,12 @@ type Options struct {
 	Data string
 	// Flags come after those that the harness sets: data folder and listeners.
 	Flags []string
+	// Env is put into the server's environment, over what is there.
+	Env []string
+	// Name is part of the name of the file that keeps the log.
+	Name string
+	// Debug has the server log all that it can.
+	Debug bool
 	// Log receives what the server writes; nil keeps it in memory only.
 	Log io.Writer
 }
@@ -51,17 +57,27 @@ type Server struct {
 	Addresses
 	// Env is what `dictum env` exports: AWS_ENDPOINT_URL, keys, region, AWS_CONFIG_FILE.
 	Env map[string]string
+	// LogFile keeps all that the server writes, over all its runs. When the server ends, it is searched for
+	// secrets; see Leaks.
+	LogFile string
 
 	options Options
 	command *exec.Cmd
 	exited  chan struct{} // closed when the process has ended
 	err     error         // how it ended; read after exited
 	output  *buffer
+	secrets secretStore
+	checked int64 // how much of LogFile was searched for secrets
 }
 
 // Start runs a server on free ports and returns when it is ready.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	s := &Server{options: o, output: &buffer{}}
+	log, err := logFile(o.Name)
+	if err != nil {
+		return nil, err
+	}
+	log.Close()
+	s := &Server{options: o, output: &buffer{}, LogFile: log.Name()}
 	const free = "127.0.0.1:0"
 	if err := s.launch(ctx, free, free, free); err != nil {
 		return nil, err
@@ -71,6 +87,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, errors.Join(err, s.Kill())
 	}
 	s.Env = env
+	s.Secret(env["AWS_SECRET_ACCESS_KEY"])
 	return s, nil
 }
 
@@ -89,11 +106,20 @@ func (s *Server) launch(ctx context.Context, api, console, ops string) error {
 	if err := os.Remove(addresses); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove the last run's addresses: %w", err)
 	}
-	args := []string{"serve", "--data", s.options.Data, "--api", api, "--console", console, "--ops", ops}
+	log, err := os.OpenFile(s.LogFile, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("keep server log: %w", err)
+	}
+	var args []string
+	if s.options.Debug {
+		args = append(args, "--log", "debug")
+	}
+	args = append(args, "serve", "--data", s.options.Data, "--api", api, "--console", console, "--ops", ops)
 	s.command = exec.Command(s.options.Binary, append(args, s.options.Flags...)...)
-	var out io.Writer = s.output
+	s.command.Env = append(os.Environ(), s.options.Env...)
+	out := io.MultiWriter(s.output, log)
 	if s.options.Log != nil {
-		out = io.MultiWriter(s.output, s.options.Log)
+		out = io.MultiWriter(s.output, log, s.options.Log)
 	}
 	s.command.Stdout, s.command.Stderr = out, out
 	// After a kill the engine child may hold the output for a moment; it must not hold us.
@@ -101,11 +127,13 @@ func (s *Server) launch(ctx context.Context, api, console, ops string) error {
 	// A server must not outlive a test that panics.
 	s.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.command.Start(); err != nil {
+		log.Close()
 		return fmt.Errorf("start %s: %w", s.options.Binary, err)
 	}
 	s.exited = make(chan struct{})
 	go func(command *exec.Cmd, exited chan struct{}) {
 		s.err = command.Wait()
+		log.Close()
 		close(exited)
 	}(s.command, s.exited)
 
@@ -151,7 +179,8 @@ func (s *Server) readyNow(ctx context.Context, addresses string) bool {
 	return response.StatusCode == http.StatusOK
 }
 
-// Kill ends the server at once, as a power cut would, and waits for it.
+// Kill ends the server at once, as a power cut would, and waits for it. Like Stop it returns an error when the
+// log gives a secret away.
 func (s *Server) Kill() error { return s.end(syscall.SIGKILL) }
 
 // Stop asks the server to end, waits for it, and returns an error when it did not end well.
@@ -171,7 +200,7 @@ func (s *Server) end(signal syscall.Signal) error {
 	}
 	select {
 	case <-s.exited:
-		return nil
+		return s.checkLog()
 	case <-time.After(stopTimeout):
 		s.command.Process.Kill()
 		return fmt.Errorf("server ignored %v for %v; it wrote:\n%s", signal, stopTimeout, s.Output())

@@ -43,11 +43,19 @@ func Run(t testing.TB, flags ...string) *Server {
 // RunIn is Run on a given data folder.
 func RunIn(t testing.TB, data string, flags ...string) *Server {
 	t.Helper()
-	binary, err := Binary()
-	if err != nil {
+	return RunWith(t, Options{Data: data, Flags: flags})
+}
+
+// RunWith is Run with options; the program and the name are filled in. The server logs all that it can, so that
+// secrets in its log are found.
+func RunWith(t testing.TB, o Options) *Server {
+	t.Helper()
+	var err error
+	if o.Binary, err = Binary(); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Start(context.Background(), Options{Binary: binary, Data: data, Flags: flags})
+	o.Name, o.Debug = t.Name(), true
+	s, err := Start(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
