@@ -20,6 +20,8 @@ const (
 	maxParameters = 100 << 10
 	maxText       = 1 << 10
 	maxResources  = 100
+	// maxDocument is far beyond what the others add up to, and below what a frame holds.
+	maxDocument = 512 << 10
 	// maxRecipients is how many accounts have one act on record.
 	maxRecipients = 8
 )
@@ -117,6 +119,11 @@ func entriesOf(e Event, now time.Time) ([]entry, error) {
 	for _, account := range accounts {
 		d.EventID, d.RecipientAccountID = uuid.NewString(), account
 		b, err := encode(d)
+		if err == nil && len(b) > maxDocument {
+			omitted := json.RawMessage(`{"omitted":"larger than 512 KB altogether"}`)
+			d.Resources, d.RequestParameters, d.ResponseElements, d.AdditionalEventData = nil, omitted, omitted, nil
+			b, err = encode(d)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -157,7 +164,7 @@ func documentOf(e Event) document {
 	c := e.Caller
 	d := document{
 		EventVersion: "1.08", UserIdentity: identityOf(e), EventTime: stamp(c.Time),
-		EventSource: e.Source, EventName: e.Name, AWSRegion: clip(c.Region, 255),
+		EventSource: clip(e.Source, maxText), EventName: clip(e.Name, maxText), AWSRegion: clip(c.Region, 255),
 		SourceIPAddress: clip(c.SourceIP, maxText), UserAgent: clip(c.UserAgent, maxText),
 		ErrorCode: e.ErrorCode, ErrorMessage: clip(redactText(e.ErrorMessage), maxText),
 		RequestParameters: parametersJSON(e.Request), ResponseElements: parametersJSON(e.Response),

@@ -190,3 +190,18 @@ func TestAnActIsOnRecordWhateverItsParameters(t *testing.T) {
 		})
 	}
 }
+
+func TestAnEnormousEventFitsIntoItsRecord(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, audit.Config{Dir: dir, Keys: keys(t)})
+	e := start("enormous")
+	for range 1000 {
+		e.Resources = append(e.Resources, audit.Resource{ARN: "arn:aws:s3:::b/" + strings.Repeat("\x01", 1024), AccountID: "111122223333"})
+	}
+	e.Request = map[string]any{"a": strings.Repeat("x", 90<<10)}
+	e.Response, e.Additional = e.Request, map[string]any{"a": e.Request}
+	record(t, l, e, start("small"))
+	if got := names(t, dir); len(got) != 1 || wantSound(t, dir).Records != 2 {
+		t.Errorf("got %v", got)
+	}
+}
