@@ -77,11 +77,6 @@ type Group struct {
 // ARN returns arn:aws:iam::{account}:group{path}{name}.
 func (g Group) ARN() string { return entityARN(g.AccountID, "group", g.Path, g.Name) }
 
-func (g Group) clone() Group {
-	g.Grants = g.Grants.clone()
-	return g
-}
-
 // The bounds of a role's sessions.
 const (
 	MinSession     = 15 * time.Minute
@@ -108,11 +103,6 @@ type Role struct {
 
 // ARN returns arn:aws:iam::{account}:role{path}{name}.
 func (r Role) ARN() string { return entityARN(r.AccountID, "role", r.Path, r.Name) }
-
-func (r Role) clone() Role {
-	r.Grants, r.Tags = r.Grants.clone(), maps.Clone(r.Tags)
-	return r
-}
 
 // MaxVersions is how many versions a managed policy can have.
 const MaxVersions = 5

@@ -406,7 +406,8 @@ func (s *Snapshot) texts(grants []Grants) ([]NamedPolicy, error) {
 func (s *Snapshot) defaultText(arn string) (string, error) {
 	p, err := s.Policy(arn)
 	if err != nil {
-		return "", fmt.Errorf("attached policy: %s", err.Error()) //nolint:errorlint // it must not look like a missing principal
+		// Not wrapped: it must not look like a principal that is gone.
+		return "", fmt.Errorf("attached policy: %s", err.Error())
 	}
 	v, ok := p.Version(p.Default)
 	if !ok {

@@ -3,7 +3,7 @@ package iam
 import (
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/sha1" //nolint:gosec // RFC 6238's own hash, which every authenticator app uses
+	"crypto/sha1" // RFC 6238's own hash, which every authenticator app uses
 	"crypto/subtle"
 	"encoding/binary"
 	"fmt"

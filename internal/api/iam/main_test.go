@@ -117,16 +117,6 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func ok[T any](t *testing.T) func(T, error) T {
-	return func(v T, err error) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-}
-
 // refused wants an AWS error of this code whose message has this part.
 func refused(t *testing.T, err error, code, part string) {
 	t.Helper()
