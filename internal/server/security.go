@@ -33,8 +33,10 @@ func AuditDir(data string) string { return filepath.Join(data, "audit") }
 type security struct {
 	// admin is the first account's administrator; it is zero when nobody is that any more.
 	admin      iam.Credential
-	directory  *iam.Directory
-	authorizer *iam.PolicyAuthorizer
+	directory *iam.Directory
+	// authorizer decides; policies are what it goes by, and can say why.
+	authorizer iam.Authorizer
+	policies   *iam.PolicyAuthorizer
 	// credentials are whose signatures count; links sign what the server hands out.
 	credentials iam.Credentials
 	links       *iam.ServiceCredentials
@@ -86,7 +88,8 @@ func (s *security) openIdentities(ctx context.Context, root *kms.Root, db *store
 		log.Info("made the first account", "account", s.admin.Principal.AccountID, "user", s.admin.Principal.ARN)
 	}
 	s.directory = iam.NewDirectory(identities, nil)
-	s.authorizer = iam.NewAuthorizer(s.directory, iam.WithServiceBuckets(objects.IsServiceBucket))
+	s.policies = iam.NewAuthorizer(s.directory, iam.WithServiceBuckets(objects.IsServiceBucket))
+	s.authorizer = sts.Limits{Next: s.policies}
 	if s.links, err = iam.NewServiceCredentials(root.Derive("iam/service-credentials/v1", 32), nil); err != nil {
 		return err
 	}
@@ -94,7 +97,7 @@ func (s *security) openIdentities(ctx context.Context, root *kms.Root, db *store
 	if err != nil {
 		return err
 	}
-	remembered := iam.NewResolver(iam.DefaultCacheTime, s.directory, s.links, temporary)
+	remembered := iam.NewResolver(iam.DefaultCacheTime, temporary, s.links, s.directory)
 	s.directory.OnKeyChange(remembered.Forget)
 	s.credentials = remembered
 	s.sts, err = sts.New(sts.Config{Directory: s.directory, Sessions: temporary, Authorizer: s.authorizer, Forget: remembered.Forget, Log: log})

@@ -146,7 +146,7 @@ func (s *server) services(jobService *job.Service) []gateway.Service {
 	return []gateway.Service{
 		s3.New(s3.Config{Store: s.objects, Gate: s.security.keys, Principals: s.security.known, Domains: s.config.domains()}),
 		sts.New(s.security.sts),
-		iamapi.New(iamapi.Config{Directory: s.security.directory, Explainer: s.security.authorizer}),
+		iamapi.New(iamapi.Config{Directory: s.security.directory, Explainer: s.security.policies}),
 		kmsapi.New(s.security.keys),
 		cloudtrail.New(cloudtrail.Config{History: s.security.audit}),
 		transcribe.New(transcribe.Config{Jobs: jobService, Presigner: links{s.security.links}}),
