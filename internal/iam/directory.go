@@ -111,16 +111,21 @@ func (d *Directory) PoliciesOf(ctx context.Context, p Principal) (Policies, erro
 	return s.rightsOf(p)
 }
 
-// Role returns a role by its name; ErrNoSuchEntity when the account or the role does not exist.
+// Role returns a role by its name, with its trust policy as it counts now; ErrNoSuchEntity when the account or the role
+// does not exist.
 func (d *Directory) Role(ctx context.Context, accountID, name string) (Role, error) {
 	s, err := d.Snapshot(ctx, accountID)
 	if err != nil {
 		return Role{}, err
 	}
-	return s.Role(name)
+	r, err := s.Role(name)
+	if err != nil {
+		return Role{}, err
+	}
+	return d.withTrust(ctx, r)
 }
 
-// TrustPolicy returns who may assume the role.
+// TrustPolicy returns who may assume the role that Role returned.
 func (d *Directory) TrustPolicy(r Role) (*policy.Document, error) { return r.trust() }
 
 // User returns a user by its name, or ErrNoSuchEntity.

@@ -349,6 +349,45 @@ func TestWhatHangsTogetherStays(t *testing.T) {
 	})
 }
 
+func TestTrustIsInThePersonNotTheName(t *testing.T) {
+	d, ctx := newDesk(t), t.Context()
+	other, err := d.CreateAccount(ctx, "two")
+	must(t, err)
+	u, err := d.CreateUser(ctx, other.Principal.AccountID, iam.NewEntity{Name: "bob", Path: "/x/"})
+	must(t, err)
+	trusting := func(who string) string {
+		return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":["` + who + `"]},"Action":"sts:AssumeRole"}]}`
+	}
+	create := func(name, who string) error {
+		_, err := d.CreateRole(ctx, d.account, iam.NewRole{NewEntity: iam.NewEntity{Name: name}, Trust: trusting(who)})
+		return err
+	}
+	for _, nobody := range []string{"arn:aws:iam::" + d.account + ":user/nobody", "arn:aws:iam::" + other.Principal.AccountID + ":user/bob", "arn:aws:iam::111122223333:root", "111122223333"} {
+		wantKind(t, create("bad", nobody), iam.ErrMalformedPolicy, `Invalid principal in policy: "AWS":"`+nobody+`"`)
+	}
+	must(t, create("account", other.Principal.AccountID))
+	must(t, create("person", u.ARN()))
+	must(t, create("self", "arn:aws:iam::"+d.account+":role/person"))
+	trust := func() string {
+		t.Helper()
+		r, err := d.Role(ctx, d.account, "person")
+		must(t, err)
+		if _, err := d.TrustPolicy(r); err != nil {
+			t.Error(err)
+		}
+		return r.Trust
+	}
+	if got := trust(); got != trusting(u.ARN()) {
+		t.Errorf("trusts %s", got)
+	}
+	must(t, d.DeleteUser(ctx, other.Principal.AccountID, "bob"))
+	_, err = d.CreateUser(ctx, other.Principal.AccountID, iam.NewEntity{Name: "bob", Path: "/x/"})
+	must(t, err)
+	if got := trust(); got != trusting(u.ID) {
+		t.Errorf("trusts %s, want the deleted user's id", got)
+	}
+}
+
 func TestSecondFactor(t *testing.T) {
 	d, ctx := newDesk(t), t.Context()
 	u := d.user(t, "alice")

@@ -235,7 +235,8 @@ func (d *Directory) CreateRole(ctx context.Context, accountID string, n NewRole)
 		if err := c.checkNew(n.NewEntity); err != nil {
 			return err
 		}
-		if err := checkTrust(n.Trust); err != nil {
+		trusted, err := d.checkTrust(ctx, c, n.Trust)
+		if err != nil {
 			return err
 		}
 		id, err := newID(prefixRole)
@@ -244,7 +245,7 @@ func (d *Directory) CreateRole(ctx context.Context, accountID string, n NewRole)
 		}
 		r = Role{
 			AccountID: accountID, ID: id, Name: n.Name, Path: n.path(), Created: c.now, Description: n.Description,
-			MaxSession: n.MaxSession, Trust: n.Trust, Boundary: n.Boundary, Tags: n.Tags,
+			MaxSession: n.MaxSession, Trust: n.Trust, Trusted: trusted, Boundary: n.Boundary, Tags: n.Tags,
 		}
 		if r.MaxSession == 0 {
 			r.MaxSession = DefaultSession
@@ -263,7 +264,7 @@ func (d *Directory) UpdateRole(ctx context.Context, accountID, name string, f fu
 		}
 		trust := r.Trust
 		if f(&r); r.Trust != trust {
-			if err := checkTrust(r.Trust); err != nil {
+			if r.Trusted, err = d.checkTrust(ctx, c, r.Trust); err != nil {
 				return err
 			}
 		}

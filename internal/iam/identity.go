@@ -96,6 +96,8 @@ type Role struct {
 	MaxSession time.Duration
 	// Trust is the text of the policy that says who may assume the role; Directory.TrustPolicy reads it.
 	Trust string
+	// Trusted are the unique ids of the users and roles that Trust names, by ARN, as they were when it was written.
+	Trusted map[string]string
 	Grants
 	Boundary string
 	Tags     Tags

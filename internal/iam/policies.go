@@ -207,17 +207,6 @@ func parse(text string, kind policy.Kind) (*policy.Document, error) {
 	return doc, nil
 }
 
-func checkTrust(text string) error {
-	doc, err := parse(text, policy.Trust)
-	if err != nil {
-		return err
-	}
-	if doc.Size() > maxTrustSize {
-		return overQuota("ACLSizePerRole", maxTrustSize)
-	}
-	return nil
-}
-
 func checkManaged(text string) error {
 	doc, err := parse(text, policy.Identity)
 	if err != nil {

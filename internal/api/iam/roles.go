@@ -78,7 +78,7 @@ func (s *service) getRole(ctx context.Context, c *gateway.Call, in *byName) (*ro
 	if err != nil {
 		return nil, err
 	}
-	r, err := snapshot.Role(in.RoleName)
+	r, err := s.dir.Role(ctx, c.Principal.AccountID, in.RoleName)
 	return &roleOut{roleWhole(snapshot, r)}, err
 }
 
