@@ -67,7 +67,7 @@ type Service interface {
 	// Name is the signing name.
 	Name() string
 	// Route names the action, the permissions it needs and its handler, or returns the AWS error for an
-	// unknown operation. It must not change anything.
+	// unknown operation, with as much of the route as the audit can show. It must not change anything.
 	Route(r *http.Request, c *Call) (Route, error)
 	// WriteError answers with err in the service's protocol.
 	WriteError(w http.ResponseWriter, r *http.Request, requestID string, err error)

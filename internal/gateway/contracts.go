@@ -45,6 +45,7 @@ func ReadOnly(action string) bool {
 // Observer counts requests, for metrics.
 type Observer interface {
 	// Observe is called once a request. Service and action are from a fixed set of names ("" when
-	// unknown), so that they can be labels.
-	Observe(service, action string, status int, took time.Duration)
+	// unknown), so that they can be labels. Controlled is the part of the time that authorisation and the
+	// audit took.
+	Observe(service, action string, status int, took, controlled time.Duration)
 }

@@ -125,6 +125,8 @@ type exchange struct {
 	body   *countingBody
 	// recorded tells that the request is in the audit.
 	recorded bool
+	// controlled is how long deciding and recording took.
+	controlled time.Duration
 }
 
 // ServeHTTP implements http.Handler.
@@ -195,20 +197,32 @@ func (g *Gateway) serve(x *exchange) error {
 	c.Service = x.service.Name()
 	c.Origin = g.origin(x.r)
 	route, err := x.service.Route(x.r, c)
+	x.route, c.Action, x.action = route, route.Action, route.Action
 	if err != nil {
 		return err
 	}
-	x.route, c.Action, x.action = route, route.Action, route.Action
 	if c.Resource = "*"; len(route.Access) > 0 {
 		c.Resource = route.Access[0].Resource
 	}
-	for _, a := range route.Access {
-		if err := c.Authorize(x.r.Context(), a); err != nil {
-			return err
-		}
+	if err := x.authorize(); err != nil {
+		return err
 	}
 	return route.Handler(x.w, x.r, c)
 }
+
+// authorize asks for every permission that the route needs.
+func (x *exchange) authorize() error {
+	defer x.control(time.Now())
+	for _, a := range x.route.Access {
+		if err := x.call.Authorize(x.r.Context(), a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// control adds the time since began to what deciding and recording took.
+func (x *exchange) control(began time.Time) { x.controlled += time.Since(began) }
 
 // single are headers that decide what a request is. Two of one would let a proxy and us read
 // different requests.
@@ -380,7 +394,7 @@ func (g *Gateway) finish(x *exchange, took time.Duration, panicked any) {
 		x.w.WriteHeader(http.StatusOK)
 	}
 	if g.config.Observer != nil {
-		g.config.Observer.Observe(x.service.Name(), x.action, x.w.status, took)
+		g.config.Observer.Observe(x.service.Name(), x.action, x.w.status, took, x.controlled)
 	}
 	if abort || x.w.failed != nil && x.w.wrote {
 		// Part of a good answer is out: only a broken connection tells the client that it is not whole.
@@ -410,6 +424,7 @@ func (g *Gateway) record(x *exchange, shown *awserr.Error) error {
 		return nil
 	}
 	x.recorded = true
+	defer x.control(time.Now())
 	if err := g.config.Auditor.Record(context.WithoutCancel(x.r.Context()), x.event(shown)); err != nil {
 		return fmt.Errorf("record request in the audit: %w", err)
 	}

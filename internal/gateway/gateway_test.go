@@ -65,7 +65,7 @@ func (r *recorder) last() audit.Event {
 }
 
 // Observe implements gateway.Observer.
-func (r *recorder) Observe(string, string, int, time.Duration) {}
+func (r *recorder) Observe(string, string, int, time.Duration, time.Duration) {}
 
 // memoryS3 is a service with streaming bodies: PUT keeps, GET gives back.
 type memoryS3 struct {

@@ -18,6 +18,7 @@ import (
 type requestMetrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
+	control  *prometheus.HistogramVec
 }
 
 var _ gateway.Observer = (*requestMetrics)(nil)
@@ -32,13 +33,18 @@ func newRequestMetrics(r prometheus.Registerer) *requestMetrics {
 			Name: "dictum_request_seconds", Help: "Time from an API request's headers to the end of its answer.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, 1, 5, 30},
 		}, []string{"service", "action"}),
+		control: auto.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "dictum_request_control_seconds", Help: "Time that authorisation and the audit took of an API request.",
+			Buckets: []float64{.0001, .0002, .0003, .0004, .0005, .0006, .0007, .0008, .0009, .001, .002, .005, .01, .05},
+		}, []string{"service", "action"}),
 	}
 }
 
 // Observe implements gateway.Observer.
-func (m *requestMetrics) Observe(service, action string, status int, took time.Duration) {
+func (m *requestMetrics) Observe(service, action string, status int, took, controlled time.Duration) {
 	m.requests.WithLabelValues(service, action, strconv.Itoa(status)).Inc()
 	m.seconds.WithLabelValues(service, action).Observe(took.Seconds())
+	m.control.WithLabelValues(service, action).Observe(controlled.Seconds())
 }
 
 // jobMetrics follows transcription jobs.

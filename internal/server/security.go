@@ -32,7 +32,7 @@ func AuditDir(data string) string { return filepath.Join(data, "audit") }
 // security says who callers are, decides what they may do, keeps their keys, and records what they did.
 type security struct {
 	// admin is the first account's administrator; it is zero when nobody is that any more.
-	admin      iam.Credential
+	admin     iam.Credential
 	directory *iam.Directory
 	// authorizer decides; policies are what it goes by, and can say why.
 	authorizer iam.Authorizer
@@ -67,7 +67,9 @@ func openSecurity(ctx context.Context, c *Config, root *kms.Root, db *store.DB, 
 	if err != nil {
 		return nil, err
 	}
-	s.keys = kms.NewService(kms.Config{Store: table, Sealer: root, Authorizer: s.authorizer, Recorder: s.audit, Log: log})
+	s.keys = kms.NewService(kms.Config{
+		Store: table, Sealer: root, Authorizer: s.authorizer, Recorder: s.audit, Principals: s.known, Log: log,
+	})
 	return s, nil
 }
 

@@ -149,7 +149,9 @@ func (s *server) services(jobService *job.Service) []gateway.Service {
 		iamapi.New(iamapi.Config{Directory: s.security.directory, Explainer: s.security.policies}),
 		kmsapi.New(s.security.keys),
 		cloudtrail.New(cloudtrail.Config{History: s.security.audit}),
-		transcribe.New(transcribe.Config{Jobs: jobService, Presigner: links{s.security.links}}),
+		transcribe.New(transcribe.Config{
+			Jobs: jobService, Presigner: links{s.security.links}, Keys: s.security.keys, Roles: s.security.directory,
+		}),
 	}
 }
 

@@ -163,24 +163,25 @@ func (s *Service) Route(r *http.Request, c *gateway.Call) (gateway.Route, error)
 	if !ours || !known || r.Method != http.MethodPost {
 		return gateway.Route{}, awserr.Fail(awserr.UnknownOperation, "operation", strconv.Quote(name))
 	}
+	route := gateway.Route{Action: name, ReadOnly: gateway.ReadOnly(name)}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return gateway.Route{}, err
+		return route, err
 	}
 	input, err := decode(body, isCBOR(r))
 	if err != nil {
-		return gateway.Route{}, err
+		return route, err
 	}
 	p, err := op.prepare(r.Context(), c, input)
 	if err != nil {
-		return gateway.Route{}, err
+		return route, err
 	}
 	for i := range p.access {
 		if p.access[i].Action == "" {
 			p.access[i].Action = s.name + ":" + name
 		}
 	}
-	route := gateway.Route{Action: name, Access: p.access, ReadOnly: gateway.ReadOnly(name), Request: p.request}
+	route.Access, route.Request = p.access, p.request
 	route.Handler = func(w http.ResponseWriter, r *http.Request, c *gateway.Call) error {
 		out, err := p.run(r.Context())
 		if err != nil {

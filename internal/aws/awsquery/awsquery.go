@@ -93,20 +93,21 @@ func (s *Service) Route(r *http.Request, c *gateway.Call) (gateway.Route, error)
 		return gateway.Route{}, awserr.Fail(awserr.UnknownOperation,
 			"operation", strconv.Quote(name)+" for version "+strconv.Quote(params.Get("Version")))
 	}
+	route := gateway.Route{Action: name, ReadOnly: gateway.ReadOnly(name)}
 	form, err := parse(params)
 	if err != nil {
-		return gateway.Route{}, err
+		return route, err
 	}
 	p, err := action.prepare(r.Context(), c, form)
 	if err != nil {
-		return gateway.Route{}, err
+		return route, err
 	}
 	for i := range p.access {
 		if p.access[i].Action == "" {
 			p.access[i].Action = s.name + ":" + name
 		}
 	}
-	route := gateway.Route{Action: name, Access: p.access, ReadOnly: gateway.ReadOnly(name), Request: p.request}
+	route.Access, route.Request = p.access, p.request
 	route.Handler = func(w http.ResponseWriter, r *http.Request, c *gateway.Call) error {
 		if s.validate != nil {
 			members, _ := form.generic().(map[string]any) // a form always has its Action
