@@ -19,6 +19,7 @@ import (
 	"github.com/dictum/dictum/internal/kms"
 	"github.com/dictum/dictum/internal/objects"
 	"github.com/dictum/dictum/internal/objects/embedded"
+	"github.com/dictum/dictum/internal/objects/objectstest"
 	"github.com/dictum/dictum/internal/objects/sealed"
 	"github.com/dictum/dictum/internal/store"
 	index "github.com/dictum/dictum/internal/store/objects"
@@ -47,7 +48,7 @@ func start(t testing.TB, dir string) rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := embedded.Open(embedded.Config{Dir: filepath.Join(dir, "objects"), Index: x, Keys: embedded.RootOnly(root)})
+	s, err := embedded.Open(embedded.Config{Dir: filepath.Join(dir, "objects"), Index: x, Keys: objectstest.RootOnly(root)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -602,7 +603,7 @@ func TestStaleUploadsExpire(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
-	config := embedded.Config{Dir: t.TempDir(), Index: x, Keys: embedded.RootOnly(root), Now: func() time.Time { return now }}
+	config := embedded.Config{Dir: t.TempDir(), Index: x, Keys: objectstest.RootOnly(root), Now: func() time.Time { return now }}
 	s, err := embedded.Open(config)
 	if err != nil {
 		t.Fatal(err)

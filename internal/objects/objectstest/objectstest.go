@@ -16,7 +16,7 @@ import (
 // Open returns an empty object store over the database that is gone after the test. It has no customers' keys.
 func Open(t testing.TB, db *store.DB) *embedded.Store {
 	t.Helper()
-	return open(t, db, embedded.RootOnly(root(t)))
+	return open(t, db, RootOnly(root(t)))
 }
 
 // OpenWithKeys returns an empty object store, and the keys of customers that it can encrypt under.
