@@ -1,5 +1,5 @@
-// Package admin is what the operator does to a server as a whole, above all accounts: for now, make accounts and
-// keys of their roots. A running server offers it on a socket in its data folder that only its owner may open; for a
+// Package admin is what the operator does to a server as a whole, above all accounts: make accounts and keys of
+// their roots, and rotate the keys that everything is encrypted under. A running server offers it on a socket in its data folder that only its owner may open; for a
 // stopped one the command line works on the data folder itself. Start at Operator.
 package admin
 
@@ -37,6 +37,17 @@ type Operator interface {
 	Accounts(ctx context.Context) ([]iam.Account, error)
 	// CreateRootKey makes an access key of the account's root; a root has at most two.
 	CreateRootKey(ctx context.Context, accountID string) (Key, error)
+	Rotator
+}
+
+// Rotator rotates the keys above all customers' keys.
+type Rotator interface {
+	// RotateWrappingKey has new data keys and secrets wrapped by a new key, and returns its id. What older ones
+	// wrapped opens still.
+	RotateWrappingKey(ctx context.Context) (id string, err error)
+	// RotateRoot moves the root of trust to another place, or makes a new root key where it is when the place
+	// is empty. Nothing that is stored changes.
+	RotateRoot(ctx context.Context, to string) error
 }
 
 // Local is an Operator in the server's own process.
@@ -44,6 +55,8 @@ type Local struct {
 	Directory *iam.Directory
 	// Recorder has every change on record before it is answered.
 	Recorder audit.Recorder
+	// Keys carries the rotations out.
+	Keys Rotator
 }
 
 var _ Operator = Local{}
@@ -87,14 +100,34 @@ func (l Local) CreateRootKey(ctx context.Context, accountID string) (Key, error)
 	return made, l.record(ctx, made, "CreateRootAccessKey", map[string]any{"accountId": accountID})
 }
 
+// RotateWrappingKey implements Rotator.
+func (l Local) RotateWrappingKey(ctx context.Context) (string, error) {
+	id, err := l.Keys.RotateWrappingKey(ctx)
+	if err != nil {
+		return "", err
+	}
+	return id, l.write(ctx, "", "RotateWrappingKey", nil, map[string]any{"keyId": id})
+}
+
+// RotateRoot implements Rotator.
+func (l Local) RotateRoot(ctx context.Context, to string) error {
+	if err := l.Keys.RotateRoot(ctx, to); err != nil {
+		return err
+	}
+	return l.write(ctx, "", "RotateRootKey", map[string]any{"to": to}, nil)
+}
+
 func (l Local) record(ctx context.Context, k Key, name string, request map[string]any) error {
+	return l.write(ctx, k.AccountID, name, request, map[string]any{"accountId": k.AccountID, "accessKeyId": k.AccessKeyID})
+}
+
+func (l Local) write(ctx context.Context, accountID, name string, request, response map[string]any) error {
 	err := l.Recorder.Record(ctx, audit.Event{
 		Caller: iam.Caller{
-			Principal: iam.Principal{Kind: iam.KindService, AccountID: k.AccountID, Service: Source},
+			Principal: iam.Principal{Kind: iam.KindService, AccountID: accountID, Service: Source},
 			Time:      time.Now(), RequestID: uuid.NewString(),
 		},
-		Source: Source, Name: name, Request: request,
-		Response: map[string]any{"accountId": k.AccountID, "accessKeyId": k.AccessKeyID},
+		Source: Source, Name: name, Request: request, Response: response,
 	})
 	if err != nil {
 		return fmt.Errorf("record %s: %w", name, err)

@@ -97,14 +97,18 @@ func Serve(ctx context.Context, listener net.Listener, o Operator, log *slog.Log
 
 type createAccount struct{ Name string }
 
+type rotateRoot struct{ To string }
+
+type rotated struct{ ID string }
+
 type failure struct {
 	Error string
 	// Yours tells a mistake of the operator's from a fault of the server's.
 	Yours bool
 }
 
-// Handler is the operator's API over HTTP: GET and POST /accounts, POST /accounts/{id}/root-key. Whoever reaches it may
-// do all of it.
+// Handler is the operator's API over HTTP: GET and POST /accounts, POST /accounts/{id}/root-key, POST /keys/wrapping and
+// /keys/root. Whoever reaches it may do all of it.
 func Handler(o Operator, log *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /accounts", func(w http.ResponseWriter, r *http.Request) {
@@ -123,6 +127,18 @@ func Handler(o Operator, log *slog.Logger) http.Handler {
 	mux.HandleFunc("POST /accounts/{id}/root-key", func(w http.ResponseWriter, r *http.Request) {
 		k, err := o.CreateRootKey(r.Context(), r.PathValue("id"))
 		respond(w, r, log, k, err)
+	})
+	mux.HandleFunc("POST /keys/wrapping", func(w http.ResponseWriter, r *http.Request) {
+		id, err := o.RotateWrappingKey(r.Context())
+		respond(w, r, log, rotated{id}, err)
+	})
+	mux.HandleFunc("POST /keys/root", func(w http.ResponseWriter, r *http.Request) {
+		var in rotateRoot
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody)).Decode(&in); err != nil {
+			respond(w, r, log, nil, refuse("the body is not JSON with a To"))
+			return
+		}
+		respond(w, r, log, rotated{}, o.RotateRoot(r.Context(), in.To))
 	})
 	return mux
 }
@@ -176,6 +192,18 @@ func (c *Client) Accounts(ctx context.Context) (accounts []iam.Account, err erro
 func (c *Client) CreateRootKey(ctx context.Context, accountID string) (k Key, err error) {
 	err = c.call(ctx, http.MethodPost, "/accounts/"+url.PathEscape(accountID)+"/root-key", nil, &k)
 	return k, err
+}
+
+// RotateWrappingKey implements Rotator.
+func (c *Client) RotateWrappingKey(ctx context.Context) (string, error) {
+	var out rotated
+	err := c.call(ctx, http.MethodPost, "/keys/wrapping", nil, &out)
+	return out.ID, err
+}
+
+// RotateRoot implements Rotator.
+func (c *Client) RotateRoot(ctx context.Context, to string) error {
+	return c.call(ctx, http.MethodPost, "/keys/root", rotateRoot{to}, &rotated{})
 }
 
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {

@@ -54,5 +54,5 @@ func operateStopped(ctx context.Context, data string, f func(admin.Operator) err
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	return f(admin.Local{Directory: iam.NewDirectory(identities, nil), Recorder: log})
+	return f(admin.Local{Directory: iam.NewDirectory(identities, nil), Recorder: log, Keys: rotator{data, root}})
 }

@@ -86,6 +86,7 @@ func plaintextRefused(p place) error {
 }
 
 func (s *site) serve() error {
+	s.server.Handler = closeAfterChunks(s.server.Handler)
 	if s.hsts {
 		s.server.Handler = strict(s.server.Handler)
 	}

@@ -50,6 +50,14 @@ func RootSource(data, where string) (kms.Source, error) {
 	return kms.Vault(config)
 }
 
+// RootPlace is where made independent of the working folder: a file's path is made absolute.
+func RootPlace(where string) (string, error) {
+	if where == "" || !isFile(where) {
+		return where, nil
+	}
+	return filepath.Abs(where)
+}
+
 func rootKeyFile(data string) string { return filepath.Join(data, "root.key") }
 
 // rootNote is where a data folder says what opens it, for the commands that read it. It is no secret.
@@ -73,13 +81,65 @@ func OpenRoot(ctx context.Context, data string) (*kms.Root, error) {
 
 // openRoot opens the key hierarchy for the server.
 func (c *Config) openRoot(ctx context.Context) (*kms.Root, error) {
-	source, err := RootSource(c.Data, c.RootKey)
+	where, err := RootPlace(c.RootKey)
+	if err != nil {
+		return nil, err
+	}
+	source, err := RootSource(c.Data, where)
 	if err != nil {
 		return nil, err
 	}
 	root, err := kms.Open(ctx, c.Data, source)
 	if err != nil {
+		if note, readErr := os.ReadFile(rootNote(c.Data)); readErr == nil && strings.TrimSpace(string(note)) != where {
+			err = fmt.Errorf("%w; the folder was last opened with --root-key %q", err, strings.TrimSpace(string(note)))
+		}
 		return nil, err
 	}
-	return root, writeFile(rootNote(c.Data), []byte(c.RootKey+"\n"))
+	return root, writeFile(rootNote(c.Data), []byte(where+"\n"))
+}
+
+// rotator rotates the key hierarchy of a data folder.
+type rotator struct {
+	data string
+	root *kms.Root
+}
+
+// RotateWrappingKey implements admin.Rotator.
+func (r rotator) RotateWrappingKey(ctx context.Context) (string, error) {
+	if err := r.root.RotateWrappingKey(ctx); err != nil {
+		return "", err
+	}
+	return r.root.WrappingKeyID(), nil
+}
+
+// RotateRoot implements admin.Rotator.
+func (r rotator) RotateRoot(ctx context.Context, to string) error {
+	now, err := os.ReadFile(rootNote(r.data))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	where := strings.TrimSpace(string(now))
+	if to == "" && isFile(where) {
+		if where == "" {
+			where = rootKeyFile(r.data)
+		}
+		return r.root.RotateRootFile(ctx, where)
+	}
+	if to == "" {
+		to = where // a Vault key has versions of its own, and wraps by the newest
+	}
+	source, err := RootSource(r.data, to)
+	if err != nil {
+		return err
+	}
+	if err := r.root.RotateRoot(ctx, source); err != nil {
+		return err
+	}
+	return writeFile(rootNote(r.data), []byte(to+"\n"))
+}
+
+// isFile tells whether the root of trust is a file.
+func isFile(where string) bool {
+	return !strings.HasPrefix(where, "env:") && !strings.HasPrefix(where, "vault:")
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"path/filepath"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/dictum/dictum/internal/admin"
 	"github.com/dictum/dictum/internal/api/cloudtrail"
 	iamapi "github.com/dictum/dictum/internal/api/iam"
 	kmsapi "github.com/dictum/dictum/internal/api/kms"
@@ -76,6 +78,8 @@ type server struct {
 	sites    *sites
 	registry *prometheus.Registry
 	objects  *embedded.Store
+	// operators is the socket for the operator's commands.
+	operators net.Listener
 	// exporter is nil when the audit is not copied.
 	exporter *export.Exporter
 }
@@ -112,6 +116,9 @@ func build(ctx context.Context, config *Config, data *dataDir, parts Parts, log 
 	}
 	// Nothing is started before the listeners are there: a port in use should stop the start early.
 	if s.sites, err = openSites(ctx, config, log); err != nil {
+		return nil, err
+	}
+	if s.operators, err = admin.Listen(ctx, data.path); err != nil {
 		return nil, err
 	}
 	s.engine = process.Start(process.Config{Command: parts.EngineCommand, Preload: config.Preload, Logger: log})
@@ -230,6 +237,10 @@ func (s *server) run(ctx context.Context, parts Parts) error {
 	group.Go(func() error { return s.pool.Run(gctx) })
 	group.Go(func() error { return s.keeper.Run(gctx) })
 	group.Go(func() error { return s.security.run(gctx, s.exporter) })
+	group.Go(func() error {
+		operator := admin.Local{Directory: s.security.directory, Recorder: s.security.audit, Keys: rotator{s.data.path, s.root}}
+		return admin.Serve(gctx, s.operators, operator, s.log)
+	})
 	if parts.Ready != nil {
 		parts.Ready(s.addresses())
 	}
@@ -247,6 +258,9 @@ func (s *server) close() error {
 	var errs []error
 	if s.sites != nil {
 		s.sites.close()
+	}
+	if s.operators != nil {
+		s.operators.Close()
 	}
 	if s.engine != nil {
 		s.engine.Close()

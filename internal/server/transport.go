@@ -100,6 +100,18 @@ func strict(h http.Handler) http.Handler {
 	})
 }
 
+// closeAfterChunks ends an HTTP/1 connection with a request whose body came in chunks. When such a request also
+// names a length, somebody on the way may go by that instead, and take for a request of its own what stands behind:
+// RFC 9112 §6.1 has the server close then. net/http does not, and does not tell that there was a length.
+func closeAfterChunks(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor < 2 && len(r.TransferEncoding) > 0 {
+			w.Header().Set("Connection", "close")
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
 var (
 	refusedDesc = prometheus.NewDesc("dictum_connections_refused_total",
 		"Connections closed unread because their source network is not allowed.", []string{"listener"}, nil)
