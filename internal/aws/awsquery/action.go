@@ -44,6 +44,24 @@ func ListOf[S, T any](items []S, f func(S) T) List[T] {
 	return l
 }
 
+// plainLists shows each List in an audited answer as CloudTrail shows lists: without the member element.
+func plainLists(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		if list, ok := v["member"].([]any); ok && len(v) == 1 {
+			return plainLists(list)
+		}
+		for name, member := range v {
+			v[name] = plainLists(member)
+		}
+	case []any:
+		for i := range v {
+			v[i] = plainLists(v[i])
+		}
+	}
+	return v
+}
+
 // Op makes an action of a function, acting on the resource "*". A nil result leaves the result element out.
 func Op[I, O any](fn func(ctx context.Context, c *gateway.Call, in *I) (*O, error)) Action {
 	return OpOn(nil, fn)

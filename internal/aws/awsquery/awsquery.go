@@ -120,7 +120,7 @@ func (s *Service) Route(r *http.Request, c *gateway.Call) (gateway.Route, error)
 			return err
 		}
 		if !route.ReadOnly && c.Response == nil && result != nil {
-			c.Response = audit.Parameters(result)
+			c.Response = plainLists(audit.Parameters(result))
 		}
 		body, err := s.encode(name, c.RequestID, result)
 		if err != nil {

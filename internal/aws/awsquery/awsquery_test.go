@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,9 @@ func service() *awsquery.Service {
 		"GetOpen": awsquery.OpOn(
 			func(context.Context, *gateway.Call, *struct{}) ([]iam.Access, error) { return nil, nil },
 			func(context.Context, *gateway.Call, *struct{}) (*emptyList, error) { return &emptyList{}, nil }),
+		"MakeList": awsquery.Op(func(context.Context, *gateway.Call, *struct{}) (*emptyList, error) {
+			return &emptyList{awsquery.ListOf([]int{1, 2}, strconv.Itoa)}, nil
+		}),
 		"Later": awsquery.Refuse(errLater),
 	})
 }

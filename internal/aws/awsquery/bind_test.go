@@ -106,6 +106,20 @@ func TestPermissions(t *testing.T) {
 	})
 }
 
+func TestAuditShowsTheAnswer(t *testing.T) {
+	r, c := post("Action=MakeList&Version=2020-01-01"), &gateway.Call{}
+	route, err := service().Route(r, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := route.Handler(httptest.NewRecorder(), r, c); err != nil {
+		t.Fatal(err)
+	}
+	if want := any(map[string]any{"names": []any{"1", "2"}}); !reflect.DeepEqual(c.Response, want) {
+		t.Errorf("got %v, want %v", c.Response, want)
+	}
+}
+
 func TestValidatorSeesTheParameters(t *testing.T) {
 	want := map[string]any{"Action": "Echo", "Version": "2020-01-01", "Text": "t", "Names": []any{"a"}, "Pairs": []any{map[string]any{"key": "k"}}}
 	s := service().Validated(func(action string, params map[string]any) error {
