@@ -78,17 +78,24 @@ func (r *request) headerConditions(keys map[string][]string, names []string) {
 // its parts and its completion too.
 func (s *Service) uploadConditions(r *request) (map[string][]string, error) {
 	u, err := s.store.Upload(r.Context(), r.upload())
+	meta := u.Metadata
 	if errors.Is(err, objects.ErrNoSuchUpload) {
-		return nil, nil // The handler will say so.
+		// It may have been completed, and its client asks again; the store knows.
+		var o objects.Object
+		o, err = s.store.Head(r.Context(), r.bucket, r.key)
+		if errors.Is(err, objects.ErrNoSuchKey) {
+			return nil, nil // The handler will say so.
+		}
+		meta = o.Metadata
 	}
 	if err != nil {
 		return nil, err
 	}
 	keys := map[string][]string{"s3:" + headerEncryption: {guarded.AES256}}
-	if e := u.Metadata.Encryption; e.Customer() {
+	if e := meta.Encryption; e.Customer() {
 		keys["s3:"+headerEncryption], keys["s3:"+headerKeyID] = []string{guarded.KMS}, []string{e.KeyARN}
 	}
-	requestTags(keys, u.Metadata.Tags)
+	requestTags(keys, meta.Tags)
 	return keys, nil
 }
 
