@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -80,6 +81,15 @@ class Server:
             service, region_name="us-east-1", endpoint_url=self.env["AWS_ENDPOINT_URL"],
             aws_access_key_id=self.env["AWS_ACCESS_KEY_ID"], aws_secret_access_key=self.env["AWS_SECRET_ACCESS_KEY"],
             config=Config(s3={"addressing_style": "path"}))
+
+    def quantile(self, histogram: str, labels: str, q: float) -> float:
+        """The upper bound of the bucket that holds the q-quantile of a histogram of the server's metrics."""
+        with urllib.request.urlopen(self.addresses["ops"] + "/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+        found = re.findall(rf'^{histogram}_bucket{{([^}}]*)le="([^"]+)"}} ([0-9.e+]+)$', text, re.MULTILINE)
+        wanted = set(labels.split(","))
+        buckets = [(float(le), float(n)) for given, le, n in found if wanted == set(given.strip(",").split(","))]
+        return next(le for le, n in buckets if n >= q * buckets[-1][1])
 
     def _processes(self) -> list[int]:
         """The server and its children."""
