@@ -11,6 +11,7 @@ package inference
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -32,6 +33,9 @@ var runtime struct {
 	path string // of the library loaded, "" before
 }
 
+// disableTelemetry is the variable by which ONNX Runtime is told to report nothing.
+const disableTelemetry = "ORT_DISABLE_TELEMETRY"
+
 // Init loads ONNX Runtime from the shared library at path (libonnxruntime.so, 1.24 or
 // later) and starts its environment. It may be called again with the same path, by any
 // goroutine; a failed call may be repeated. The runtime stays for the life of the
@@ -49,9 +53,17 @@ func Init(path string) error {
 	if runtime.path != "" {
 		return fmt.Errorf("load %s: %w: %s", path, ErrOtherRuntime, runtime.path)
 	}
+	// ONNX Runtime from 1.32 on reports the machine and the process to its vendor, by way of a database in the user's
+	// cache folder. The variable is read when the library starts; the call below also holds for builds that know only that.
+	if err := os.Setenv(disableTelemetry, "1"); err != nil {
+		return fmt.Errorf("turn off the runtime's telemetry: %w", err)
+	}
 	ort.SetSharedLibraryPath(path)
 	if err := ort.InitializeEnvironment(ort.WithLogLevelError()); err != nil {
 		return fmt.Errorf("load inference runtime %s: %w", path, err)
+	}
+	if err := ort.DisableTelemetry(); err != nil {
+		return fmt.Errorf("turn off the runtime's telemetry: %w", err)
 	}
 	runtime.path = path
 	return nil
