@@ -22,6 +22,7 @@ import (
 	"github.com/dictum/dictum/internal/store"
 	"github.com/dictum/dictum/internal/store/identity"
 	"github.com/dictum/dictum/internal/store/keys"
+	"github.com/dictum/dictum/internal/store/progress"
 	"github.com/dictum/dictum/internal/store/sessions"
 	"github.com/dictum/dictum/internal/sts"
 )
@@ -43,7 +44,17 @@ type security struct {
 	sts         *sts.Service
 	keys        *kms.Service
 	audit       *audit.Log
+	// progress notes how far the audit has come.
+	progress *progress.Progress
 }
+
+const (
+	// auditLog is the audit's name in the table of progress.
+	auditLog = "audit"
+	// auditNotes is how often that is noted: what is cut off the log's end since then, together with its anchor, goes
+	// unnoticed.
+	auditNotes = 10 * time.Second
+)
 
 // openSecurity puts the security plane together over an open key hierarchy and database.
 func openSecurity(ctx context.Context, c *Config, root *kms.Root, db *store.DB, log *slog.Logger) (_ *security, err error) {
@@ -52,7 +63,17 @@ func openSecurity(ctx context.Context, c *Config, root *kms.Root, db *store.DB, 
 	if retention == 0 {
 		retention = -1
 	}
-	if s.audit, err = audit.Open(audit.Config{Dir: AuditDir(c.Data), Keys: audit.DeriveKeys(root), Retention: retention, Log: log}); err != nil {
+	if s.progress, err = progress.Open(ctx, db); err != nil {
+		return nil, err
+	}
+	reached, err := s.progress.Reached(ctx, auditLog)
+	if err != nil {
+		return nil, err
+	}
+	s.audit, err = audit.Open(audit.Config{
+		Dir: AuditDir(c.Data), Keys: audit.DeriveKeys(root), Retention: retention, Reached: reached, Log: log,
+	})
+	if err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -106,11 +127,14 @@ func (s *security) openIdentities(ctx context.Context, root *kms.Root, db *store
 	return err
 }
 
-// used notes the use of a long-term key.
+// used notes the use of a long-term key, and of a role by its session.
 func (s *security) used(c iam.Caller, service string) {
 	p := c.Principal
-	if p.Session == nil && (p.Kind == iam.KindUser || p.Kind == iam.KindRoot) {
+	switch {
+	case p.Session == nil && (p.Kind == iam.KindUser || p.Kind == iam.KindRoot):
 		s.directory.Used(iam.Use{AccountID: p.AccountID, ID: p.AccessKeyID, At: c.Time, Service: service, Region: c.Region})
+	case p.Session != nil && p.Session.RoleID != "":
+		s.directory.Used(iam.Use{AccountID: p.AccountID, ID: p.Session.RoleID, At: c.Time, Region: c.Region})
 	}
 }
 
@@ -159,10 +183,32 @@ func (s *security) run(ctx context.Context, exporter *export.Exporter) error {
 	group.Go(func() error { s.directory.Run(ctx); return nil })
 	group.Go(func() error { s.keys.Run(ctx, kms.DefaultSweepInterval); return nil })
 	group.Go(func() error { return s.sts.Run(ctx) })
+	group.Go(func() error { s.noteAudit(ctx); return nil })
 	if exporter != nil {
 		group.Go(func() error { return exporter.Run(ctx) })
 	}
 	return group.Wait()
+}
+
+// noteAudit notes how far the audit has come, until ctx ends.
+func (s *security) noteAudit(ctx context.Context) {
+	ticker := time.NewTicker(auditNotes)
+	defer ticker.Stop()
+	noted := uint64(0)
+	for {
+		if last := s.audit.Last(); last > noted {
+			if err := s.progress.Note(ctx, auditLog, last); err != nil && ctx.Err() == nil {
+				slog.Error("audit's progress was not noted", "err", err)
+			} else {
+				noted = last
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
 }
 
 // exporter copies the audit to where --audit-export says; nil when it says nothing.

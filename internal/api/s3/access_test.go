@@ -354,7 +354,7 @@ func TestAccountsMeetOnlyByPoliciesOnBothSides(t *testing.T) {
 		if err := copyOf("lab/shared/k"); err != nil {
 			t.Errorf("shared: %v", err)
 		}
-		if err := copyOf("lab/private/k"); code(err) != "AccessDenied" || !strings.Contains(message(err), "s3:GetObject on resource: arn:aws:s3:::lab/private/k") {
+		if err := copyOf("lab/private/k"); code(err) != "AccessDenied" || !strings.Contains(message(err), `s3:GetObject on resource: "arn:aws:s3:::lab/private/k"`) {
 			t.Errorf("private: %v", err)
 		}
 	})

@@ -89,6 +89,7 @@ const (
 	textFuture    = "Signature not yet current: {signed} is still later than {newest} ({now} + 15 min.)"
 	textSkewS3    = "The difference between the request time and the current time is too large."
 	textDenied    = "User: {principal} is not authorized to perform: {action} on resource: {resource} {reason}"
+	textDeniedS3  = "User: {principal} is not authorized to perform: {action} on resource: \"{resource}\" {reason}"
 	textURLExpiry = "Signature expired: {signed} is now earlier than {oldest}"
 	textTwoMechs  = "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified"
 	textInternal  = "We encountered an internal error. Please try again."
@@ -249,7 +250,7 @@ var table = map[Kind][3]shape{
 	},
 	NotAuthorized: {
 		JSON:  {code: "AccessDeniedException", status: 400, text: textDenied},
-		S3:    {code: "AccessDenied", status: 403, text: textDenied},
+		S3:    {code: "AccessDenied", status: 403, text: textDeniedS3},
 		Query: {code: "AccessDenied", status: 403, text: textDenied},
 	},
 	UnknownOperation: {
