@@ -132,6 +132,11 @@ func prepare(key []byte, readOnly bool) func(*sqlite3.Conn) error {
 		// In WAL mode, FULL syncs the log on every commit; NORMAL would only at checkpoints.
 		"PRAGMA journal_mode=wal; PRAGMA synchronous=full;" +
 		"PRAGMA foreign_keys=on; PRAGMA temp_store=memory;" +
+		// A deleted row is overwritten: with the wrapped data key gone, what it sealed is gone for whoever has the root key,
+		// too. Measured: a commit 348 µs instead of 358, a commit and a deletion 705 instead of 624. The log keeps the old
+		// page until it is written over, within 1,000 pages, or until the database is closed. (Cutting the log at each
+		// reset would end that sooner: journal_size_limit=0, at 561 µs a commit.)
+		"PRAGMA secure_delete=on;" +
 		fmt.Sprintf("PRAGMA cache_size=-%d;", cacheKiB)
 	if readOnly {
 		settings += "PRAGMA query_only=on;"
