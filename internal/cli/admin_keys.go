@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/dictum/dictum/internal/admin"
 	"github.com/dictum/dictum/internal/server"
@@ -12,6 +14,7 @@ import (
 type AdminKeysCmd struct {
 	RotateRoot        AdminRotateRootCmd        `cmd:"" name:"rotate-root" help:"Make a new root key, or move the root of trust elsewhere."`
 	RotateWrappingKey AdminRotateWrappingKeyCmd `cmd:"" name:"rotate-wrapping-key" help:"Have new data keys and secrets wrapped by a new key."`
+	RotateDatabaseKey AdminRotateDatabaseKeyCmd `cmd:"" name:"rotate-database-key" help:"Put the database under a new key; the server must be stopped."`
 }
 
 // AdminRotateRootCmd rotates the root of trust.
@@ -54,4 +57,21 @@ func (c *AdminRotateWrappingKeyCmd) Run(ctx context.Context, s *streams) error {
 		fmt.Fprintf(s.out, "new data keys are wrapped by %s\n", id)
 		return nil
 	})
+}
+
+// AdminRotateDatabaseKeyCmd rotates the database's key.
+type AdminRotateDatabaseKeyCmd struct {
+	Data string `help:"Data folder of the stopped server." default:"${data}" type:"path"`
+}
+
+// Run implements the command.
+func (c *AdminRotateDatabaseKeyCmd) Run(ctx context.Context, s *streams) error {
+	err := server.RotateDatabaseKey(ctx, c.Data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &exitError{exitSetup, fmt.Errorf("no server has run in %s yet: %w", c.Data, err)}
+	}
+	if err == nil {
+		fmt.Fprintln(s.out, "the database is under a new key, and the old one is forgotten")
+	}
+	return err
 }

@@ -30,6 +30,8 @@ type keyringSecrets struct {
 	Derivation []secretVersion `json:"derivation"`
 	// Wrapping gives the keys that wrap data keys and seal secrets.
 	Wrapping []secretVersion `json:"wrapping"`
+	// Database gives the key of the database, once it was rotated; before, that comes from Derivation.
+	Database []secretVersion `json:"database,omitempty"`
 }
 
 type secretVersion struct {
@@ -58,13 +60,19 @@ func firstSecrets(derivation, wrapping []byte, now time.Time) keyringSecrets {
 	return keyringSecrets{Derivation: first(derivation), Wrapping: first(wrapping)}
 }
 
-func (s *keyringSecrets) addWrapping(now time.Time) error {
+func (s *keyringSecrets) addWrapping(now time.Time) error { return addVersion(&s.Wrapping, now) }
+
+// addVersion makes a new secret the current one.
+func addVersion(versions *[]secretVersion, now time.Time) error {
 	secret, err := randomKey()
 	if err != nil {
 		return err
 	}
-	last := s.Wrapping[len(s.Wrapping)-1].Version
-	s.Wrapping = append(s.Wrapping, secretVersion{Version: last + 1, Created: now.UTC(), Secret: secret})
+	next := uint32(1)
+	if n := len(*versions); n > 0 {
+		next = (*versions)[n-1].Version + 1
+	}
+	*versions = append(*versions, secretVersion{Version: next, Created: now.UTC(), Secret: secret})
 	return nil
 }
 
@@ -78,6 +86,11 @@ func (s *keyringSecrets) check() error {
 			if v.Version != uint32(i+1) || len(v.Secret) != RootKeySize {
 				return fmt.Errorf("%w: version %d is damaged", ErrBadKeyring, i+1)
 			}
+		}
+	}
+	for _, v := range s.Database { // older ones are dropped
+		if v.Version == 0 || len(v.Secret) != RootKeySize {
+			return fmt.Errorf("%w: version %d of the database's is damaged", ErrBadKeyring, v.Version)
 		}
 	}
 	return nil

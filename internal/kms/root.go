@@ -227,3 +227,40 @@ func (r *Root) RotateWrappingKey(ctx context.Context) error {
 	}
 	return nil
 }
+
+// DatabaseKeys are the keys of n bytes that the database may be under, the newest first: several only when
+// a rotation was cut off.
+func (r *Root) DatabaseKeys(n int) [][]byte {
+	const purpose = "store/v1"
+	var keys [][]byte
+	versions := r.ring.Load().secrets.Database
+	for i := len(versions) - 1; i >= 0; i-- {
+		keys = append(keys, derive(versions[i].Secret, purpose, n))
+	}
+	return append(keys, r.Derive(purpose, n))
+}
+
+// RotateDatabaseKey adds a new key for the database, has rekey put the database under it, and forgets the older ones.
+// Whenever it is cut off, the database is under one of DatabaseKeys.
+func (r *Root) RotateDatabaseKey(ctx context.Context, rekey func() error) error {
+	if r.path == "" {
+		return ErrNoKeyring
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	add := func(s *keyringSecrets) error { return addVersion(&s.Database, r.now()) }
+	if err := updateKeyring(ctx, r.path, r.source, r.source, add, r.use); err != nil {
+		return fmt.Errorf("add database key: %w", err)
+	}
+	if err := rekey(); err != nil {
+		return err
+	}
+	forget := func(s *keyringSecrets) error {
+		s.Database = s.Database[len(s.Database)-1:]
+		return nil
+	}
+	if err := updateKeyring(ctx, r.path, r.source, r.source, forget, r.use); err != nil {
+		return fmt.Errorf("forget the old database key: %w", err)
+	}
+	return nil
+}

@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/dictum/dictum/internal/admin"
 	"github.com/dictum/dictum/internal/audit"
 	"github.com/dictum/dictum/internal/iam"
-	"github.com/dictum/dictum/internal/store"
 	"github.com/dictum/dictum/internal/store/identity"
 )
 
@@ -27,8 +25,7 @@ func Operate(ctx context.Context, data string, f func(admin.Operator) error) err
 
 // operateStopped opens what the server would open, holding its lock, and has what f changes in the audit.
 func operateStopped(ctx context.Context, data string, f func(admin.Operator) error) (err error) {
-	path := filepath.Join(data, "dictum.db")
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(databaseFile(data)); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("no server has run in %s yet: %w", data, fs.ErrNotExist)
 	}
 	d, err := openDataDir(data)
@@ -40,7 +37,7 @@ func operateStopped(ctx context.Context, data string, f func(admin.Operator) err
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(ctx, path, root.Derive("store/v1", store.KeySize))
+	db, err := openDatabase(ctx, data, root)
 	if err != nil {
 		return err
 	}

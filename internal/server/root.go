@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/dictum/dictum/internal/kms"
+	"github.com/dictum/dictum/internal/store"
 )
 
 // RootSource reads where the root of trust is: a file's path, "env:NAME" for an environment variable, or
@@ -97,6 +98,43 @@ func (c *Config) openRoot(ctx context.Context) (*kms.Root, error) {
 		return nil, err
 	}
 	return root, writeFile(rootNote(c.Data), []byte(where+"\n"))
+}
+
+func databaseFile(data string) string { return filepath.Join(data, "dictum.db") }
+
+// openDatabase opens the database under the key that it is under.
+func openDatabase(ctx context.Context, data string, root *kms.Root) (db *store.DB, err error) {
+	for _, key := range root.DatabaseKeys(store.KeySize) {
+		if db, err = store.Open(ctx, databaseFile(data), key); !errors.Is(err, store.ErrWrongKey) {
+			return db, err
+		}
+	}
+	return nil, err
+}
+
+// RotateDatabaseKey puts the database of a data folder that no server has open under a new key.
+func RotateDatabaseKey(ctx context.Context, data string) error {
+	d, err := openDataDir(data)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	root, err := OpenRoot(ctx, data)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(databaseFile(data)); err != nil {
+		return err
+	}
+	return root.RotateDatabaseKey(ctx, func() (err error) {
+		keys := root.DatabaseKeys(store.KeySize)
+		for _, old := range keys[1:] {
+			if err = store.Rekey(ctx, databaseFile(data), old, keys[0]); !errors.Is(err, store.ErrWrongKey) {
+				return err
+			}
+		}
+		return err
+	})
 }
 
 // rotator rotates the key hierarchy of a data folder.

@@ -95,7 +95,7 @@ func build(ctx context.Context, config *Config, data *dataDir, parts Parts, log 
 	if s.root, err = config.openRoot(ctx); err != nil {
 		return nil, err
 	}
-	if s.db, err = store.Open(ctx, filepath.Join(data.path, "dictum.db"), s.root.Derive("store/v1", store.KeySize)); err != nil {
+	if s.db, err = openDatabase(ctx, data.path, s.root); err != nil {
 		return nil, err
 	}
 	if s.security, err = openSecurity(ctx, config, s.root, s.db, log); err != nil {
