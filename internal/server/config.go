@@ -36,8 +36,9 @@ type Config struct {
 	OpsAllow     []string `name:"ops-allow" help:"Networks from which operations take connections; all when empty." placeholder:"CIDR"`
 	// TrustedProxy are the networks of proxies whose X-Forwarded-For header counts for aws:SourceIp.
 	TrustedProxy []string `name:"trusted-proxy" help:"Networks of the proxies whose X-Forwarded-For tells where a request came from." placeholder:"CIDR"`
-	// ClientTimeout is how long a client may take for its TLS handshake, and for the header of a request.
-	ClientTimeout time.Duration `name:"client-timeout" help:"How long a client may take for its TLS handshake, and for the header of a request." default:"10s"`
+	// ClientTimeout is how long a client may take for its TLS handshake, and for the header of a request; three times as
+	// long for the body of one that is not S3's.
+	ClientTimeout time.Duration `name:"client-timeout" help:"How long a client may take for its TLS handshake, and for the header of a request; three times as long for a body outside S3." default:"10s"`
 	// Region is the one that dictum env tells tools to use; every region is served.
 	Region string `help:"Region that dictum env prints; every region is served." default:"us-east-1"`
 	// RootKey is where the root of trust is; see RootSource.

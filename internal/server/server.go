@@ -135,6 +135,7 @@ func build(ctx context.Context, config *Config, data *dataDir, parts Parts, log 
 		Observer:    newRequestMetrics(s.registry),
 		SourceIP:    s.sites.sourceIP,
 		PublicURL:   config.PublicURL,
+		BodyTime:    3 * config.ClientTimeout,
 		Log:         log,
 	})
 	if err != nil {
