@@ -162,7 +162,7 @@ class Later(Base):
 
     def test_rights_taken_away_after_the_start(self):
         with open(READING, "rb") as long:
-            S3.put_object(Bucket=self.bucket, Key="long.flac", Body=long)
+            S3.put_object(Bucket=self.bucket, Key="long.wav", Body=long)
         everything = allow(["s3:GetObject", "s3:PutObject", "kms:GenerateDataKey", "transcribe:*"])
         trusted, untrusted, unreadable = (Role(trust(SERVICE), everything) for _ in range(3))
         key = KMS.create_key()["KeyMetadata"]["KeyId"]
@@ -174,7 +174,7 @@ class Later(Base):
                 more["JobExecutionSettings"] = {"AllowDeferredExecution": True, "DataAccessRoleArn": role.arn}
             return start(jobs, self.media, OutputBucketName=self.bucket, **more)
 
-        blocker = start(TRANSCRIBE, f"s3://{self.bucket}/long.flac")
+        blocker = start(TRANSCRIBE, f"s3://{self.bucket}/long.wav")
         release = self.enterContext(contextlib.ExitStack())
         release.callback(TRANSCRIBE.delete_transcription_job, TranscriptionJobName=blocker)
         waiting = {
