@@ -152,7 +152,7 @@ func build(ctx context.Context, config *Config, data *dataDir, parts Parts, log 
 // services are the AWS APIs.
 func (s *server) services(jobService *job.Service) []gateway.Service {
 	return []gateway.Service{
-		s3.New(s3.Config{Store: s.objects, Gate: s.security.keys, Principals: s.security.known, Domains: s.config.domains()}),
+		s3.New(s3.Config{Store: s.objects, Gate: s.security.keys, Names: s.security.directory, Domains: s.config.domains()}),
 		sts.New(s.security.sts),
 		iamapi.New(iamapi.Config{Directory: s.security.directory, Explainer: s.security.policies}),
 		kmsapi.New(s.security.keys),

@@ -131,6 +131,18 @@ class Policies(Base):
         s3.get_object(**read)
         self.refused("AccessDenied", "s3:PutObject", self.put, s3=s3)
 
+    def test_a_user_made_anew_is_not_the_one_that_the_policy_named(self):
+        iam = client("iam", OTHER)
+        person = Person(allow("s3:GetObject"), iam=iam)
+        S3.put_bucket_policy(Bucket=self.bucket, Policy=policy(on("Allow", "s3:GetObject", self.bucket, {"AWS": person.arn})))
+        person.client("s3").get_object(Bucket=self.bucket, Key="in.wav")
+        person.delete()
+        again = Person(allow("s3:GetObject"), iam=iam, name=person.name)
+        self.assertEqual(again.arn, person.arn)
+        self.refused("AccessDenied", "because no resource-based policy allows the s3:GetObject action", again.client("s3").get_object, Bucket=self.bucket, Key="in.wav")
+        S3.put_bucket_policy(Bucket=self.bucket, Policy=policy(on("Allow", "s3:GetObject", self.bucket, {"AWS": again.arn})))
+        again.client("s3").get_object(Bucket=self.bucket, Key="in.wav")
+
     def test_a_policy_that_names_nobody_is_refused(self):
         nobody = {"AWS": f"arn:aws:iam::{ACCOUNT}:user/{unique('nobody')}"}
         self.refused("MalformedPolicy", "Invalid principal in policy", S3.put_bucket_policy, Bucket=self.bucket, Policy=policy(on("Allow", "s3:GetObject", self.bucket, nobody)))
