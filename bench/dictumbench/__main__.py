@@ -136,15 +136,19 @@ class Run:
     def api(self) -> None:
         server = product.Server(self.args.binary, self.work / "api", self.args.threads)
         try:
-            product.upload(server, "bench-api", [self.recordings.long])
+            product.upload(server, "bench-api", [self.recordings.long, self.recordings.clip])
+            access = {k: v for k, v in server.env.items() if k.endswith(("KEY_ID", "ACCESS_KEY"))}
+            product.start(server, "bench-api", "short", pathlib.Path(self.recordings.clip).name, "en")
+            product.await_jobs(server, ["short"])
+            alone = self._go("load", "--endpoint", server.env["AWS_ENDPOINT_URL"], "--job", "short", "--rate", "500", "--seconds", "10", env=access)
+            control = server.quantile("dictum_request_control_seconds", 'service="transcribe",action="GetTranscriptionJob"', 0.99)
             names = [f"load-{n}" for n in range(2)]
             for name in names:
                 product.start(server, "bench-api", name, pathlib.Path(self.recordings.long).name, "en")
             load = self._go("load", "--endpoint", server.env["AWS_ENDPOINT_URL"], "--job", names[0], "--rate", "500", "--seconds", "15",
-                            env={k: v for k, v in server.env.items() if k.endswith(("KEY_ID", "ACCESS_KEY"))})
+                            env=access)
             client = server.client("transcribe")
             running = [client.get_transcription_job(TranscriptionJobName=n)["TranscriptionJob"]["TranscriptionJobStatus"] for n in names]
-            control = server.quantile("dictum_request_control_seconds", 'service="transcribe",action="GetTranscriptionJob"', 0.99)
         finally:
             server.stop()
         self.report.section("API: GetTranscriptionJob, 500 a second, while two jobs run", "", "a second", "median ms", "99 % ms", "largest ms", "errors")
@@ -152,8 +156,8 @@ class Run:
         met = kept and load["errors"] == 0 and load["p99_ms"] < 20 and load["rate"] >= 495
         self.report.row("Dictum" if kept else "Dictum (the jobs ended too early)", f"{load['rate']:.0f}", f"{load['p50_ms']:.1f}", f"{load['p99_ms']:.1f}",
                         f"{load['max_ms']:.1f}", str(load["errors"]), must="99 % under 20 ms", met=met)
-        self.report.section("Of which authorisation and audit (a record on disk before each answer)", "", "99 % within ms")
-        self.report.row("Dictum", f"{1000 * control:.1f}", must="99 % under 1 ms", met=control <= 0.001)
+        self.report.section("API: the same without jobs, and what of it authorisation and audit take", "", "99 % ms", "of it, within ms")
+        self.report.row("Dictum", f"{alone['p99_ms']:.1f}", f"{1000 * control:.1f}", must="99 % within 1 ms", met=control <= 0.001)
 
     def crash(self) -> None:
         out = self._go("survive", "--binary", self.args.binary, "--clip", self.recordings.clip, "--jobs", "1000", "--kills", "5")

@@ -61,6 +61,8 @@ type Config struct {
 	OutputRetention time.Duration `name:"transcript-retention" help:"How long service-managed output is kept, where it is to go before the job record; 0 keeps it as long." default:"0"`
 	// AuditRetention is how long audit records are kept; 0 keeps all.
 	AuditRetention time.Duration `name:"audit-retention" help:"How long audit records are kept; 0 keeps all." default:"0"`
+	// AuditSync is which events are synced to disk before the answer.
+	AuditSync string `name:"audit-sync" help:"Events that are synced to disk before the answer: changes, or all; the others within 100 ms." enum:"changes,all" default:"changes"`
 	// AuditExport is where audit records are copied: "stdout", or s3://BUCKET/PREFIX.
 	AuditExport string `name:"audit-export" help:"Copy audit records to stdout as JSON lines, or to s3://BUCKET/PREFIX in CloudTrail's layout." placeholder:"WHERE"`
 	// Grace is how long a shutdown waits for requests and jobs before it hands jobs back to the queue.

@@ -70,7 +70,7 @@ func openSecurity(ctx context.Context, c *Config, root *kms.Root, db *store.DB, 
 		return nil, err
 	}
 	s.audit, err = audit.Open(audit.Config{
-		Dir: AuditDir(c.Data), Keys: audit.DeriveKeys(root), Retention: retention, Reached: reached, Log: log,
+		Dir: AuditDir(c.Data), Keys: audit.DeriveKeys(root), Retention: retention, Reached: reached, SyncAll: c.AuditSync == "all", Log: log,
 	})
 	if err != nil {
 		return nil, err
