@@ -84,7 +84,8 @@ func newSite(t testing.TB) *site {
 // as is an SDK client that signs with a key.
 func (s *site) as(id, secret string) *sdk.Client {
 	return sdk.New(sdk.Options{
-		Region: "eu-west-3", BaseEndpoint: &s.url, RetryMaxAttempts: 1,
+		// Go's client now and then closes a connection under load while it reads a long answer; SDKs try again.
+		Region: "eu-west-3", BaseEndpoint: &s.url, RetryMaxAttempts: 3,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret}, nil
 		}),
