@@ -1,6 +1,7 @@
 package document
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -25,6 +26,12 @@ type Job struct {
 	Tagged bool
 	// Redacted is set when redaction was asked for: whether this is the redacted file.
 	Redacted *bool
+}
+
+// As returns the job for one of the two files of a redaction.
+func (j Job) As(redacted bool) Job {
+	j.Redacted = &redacted
+	return j
 }
 
 // Build makes the document of a finished recognition. The same input gives the same document.
@@ -99,7 +106,7 @@ func (b *builder) items(segments []speech.Segment) {
 	}
 	if b.channels > 1 {
 		// Segments are in order of their beginnings, which for one channel is the order of all items.
-		slices.SortStableFunc(order, func(x, y place) int { return int(x.at - y.at) })
+		slices.SortStableFunc(order, func(x, y place) int { return cmp.Compare(x.at, y.at) })
 	}
 	for id, p := range order {
 		s := segments[p.segment]

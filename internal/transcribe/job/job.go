@@ -100,6 +100,9 @@ type Detected struct {
 // Identifies tells whether the language is to be identified.
 func (j Job) Identifies() bool { return isTrue(j.Request.IdentifyLanguage) }
 
+// Redacts tells whether personal information is to be taken out of the transcript.
+func (j Job) Redacts() bool { return j.Request.ContentRedaction != nil }
+
 // LanguageCode is the language asked for, or the one identified; empty while that is unknown.
 func (j Job) LanguageCode() string {
 	if j.Request.LanguageCode != nil {

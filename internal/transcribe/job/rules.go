@@ -182,8 +182,6 @@ var unavailable = []struct {
 	used func(r *startRequest) bool
 }{
 	{"Settings.VocabularyName", func(r *startRequest) bool { return settings(r).VocabularyName != nil }},
-	{"Settings.ShowSpeakerLabels", func(r *startRequest) bool { return isTrue(settings(r).ShowSpeakerLabels) }},
-	{"Settings.ChannelIdentification", func(r *startRequest) bool { return isTrue(settings(r).ChannelIdentification) }},
 	{"Settings.ShowAlternatives", func(r *startRequest) bool { return isTrue(settings(r).ShowAlternatives) }},
 	{"Settings.VocabularyFilterName", func(r *startRequest) bool { return settings(r).VocabularyFilterName != nil }},
 	{"ModelSettings", func(r *startRequest) bool { return r.ModelSettings != nil && r.ModelSettings.LanguageModelName != nil }},
