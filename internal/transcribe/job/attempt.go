@@ -14,6 +14,7 @@ import (
 	"github.com/dictum/dictum/internal/objects"
 	"github.com/dictum/dictum/internal/speech"
 	"github.com/dictum/dictum/internal/text/subtitle"
+	"github.com/dictum/dictum/internal/text/wordfilter"
 	"github.com/dictum/dictum/internal/transcribe/document"
 	"github.com/dictum/dictum/internal/transcribe/language"
 )
@@ -135,6 +136,10 @@ func (a *attempt) run(ctx context.Context) (end ending, err error) {
 	if err != nil {
 		return end, err
 	}
+	filters, err := a.filters(ctx)
+	if err != nil {
+		return end, err
+	}
 	transcript, err := r.recognise(ctx)
 	if err != nil {
 		return end, err
@@ -143,6 +148,7 @@ func (a *attempt) run(ctx context.Context) (end ending, err error) {
 	doc := document.Job{
 		Name: j.Name, AccountID: j.AccountID, LanguageOptions: j.Request.LanguageOptions,
 		Speakers: isTrue(settings(&j.Request).ShowSpeakerLabels), Alternatives: isTrue(settings(&j.Request).ShowAlternatives),
+		Tagged: filters != nil && j.filterMethod() == wordfilter.Tag,
 	}
 	if j.Identifies() {
 		doc.Identified = language.Identified(transcript.Languages, j.Request.LanguageOptions)
@@ -151,7 +157,7 @@ func (a *attempt) run(ctx context.Context) (end ending, err error) {
 		}
 		end.detected.LanguageCode, end.detected.LanguageScore = doc.Identified[0].Code, doc.Identified[0].Score
 	}
-	return end, a.publish(ctx, doc, transcript, nil)
+	return end, a.publish(ctx, doc, filters.apply(j.filterMethod(), transcript), nil)
 }
 
 // fetch opens the media with the rights that the job has now.
