@@ -9,12 +9,12 @@ import shutil
 import subprocess
 import tempfile
 
-from . import accuracy, corpus, peer, product, words
+from . import accuracy, corpus, languages, peer, product, words
 from .accuracy import Comparison
 from .report import Report
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PARTS = ("speed", "queue", "accuracy", "api", "crash")
+PARTS = ("speed", "queue", "accuracy", "languages", "api", "crash")
 TOOLS = ("load", "survive")  # bench's Go programs
 
 
@@ -50,8 +50,8 @@ class Run:
     def peer(self, mode: str, files: list[tuple[str, str]]) -> dict:
         return peer.run(self.weights, mode, self.args.threads, files, self.recordings.clip)
 
-    def dictum(self, files: list[str], language: str, name: str) -> dict:
-        return product.transcribe(self.args.binary, files, language, self.args.threads, self.work / name)
+    def dictum(self, files: list[str], language: str, name: str, *options: str) -> dict:
+        return product.transcribe(self.args.binary, files, language, self.args.threads, self.work / name, *options)
 
     def rows(self, audio: float, ours: dict, unbatched: dict, batched: dict, against: str, factor: float) -> None:
         """Three rows of speed and memory; ours must be factor times the one called against."""
@@ -132,6 +132,25 @@ class Run:
     def _accuracy_row(self, name: str, c: Comparison, judged: bool) -> None:
         self.report.row(name, str(c.prompts), f"{c.theirs:.2f}", f"{c.ours:.2f}", f"{c.difference:+.2f}", f"{c.low:+.2f}..{c.high:+.2f}",
                         must="not worse, nor by 0.5 points", met=c.not_worse if judged else None)
+
+    def languages(self) -> None:
+        recordings = languages.mixed(self.prompts, self.work / "mixed")
+        told = languages.told(recordings, self.dictum, self.work)
+        for label, options in (("five options", ("--among", ",".join(corpus.LANGUAGES))), ("no options", ())):
+            name = "multi-" + label.replace(" ", "-")
+            self.dictum([r.audio for r in recordings], "multi", name, *options)
+            found = languages.score(recordings, self.work / name)
+            share = 100 * found.right / found.total
+            length = sum(corpus.seconds(r.audio) for r in recordings)
+            self.report.section(f"Several languages in one file, {label}: {length:.0f} s, word error rate, %", "", "stretches", "told", "found", "difference", "95 %")
+            for language in corpus.LANGUAGES:
+                self._told_row(language, found.errors[language], told[language])
+            self._told_row("all", [e for l in corpus.LANGUAGES for e in found.errors[l]], [e for l in corpus.LANGUAGES for e in told[l]])
+            self.report.row("time with the right language", "", "", f"{share:.1f}", "", "", must="95 %", met=share >= 95)
+
+    def _told_row(self, name: str, found: list, told: list) -> None:
+        c = accuracy.compare(found, told)
+        self.report.row(name, str(c.prompts), f"{c.theirs:.2f}", f"{c.ours:.2f}", f"{c.difference:+.2f}", f"{c.low:+.2f}..{c.high:+.2f}")
 
     def api(self) -> None:
         server = product.Server(self.args.binary, self.work / "api", self.args.threads)
