@@ -70,11 +70,19 @@ func described(j job.Job, link func(key string) (string, error)) (*model.Transcr
 	if j.Output.Expired {
 		return out, nil // the files are gone before the record
 	}
-	uri, err := link(j.Output.Key)
-	if err != nil {
-		return nil, err
+	for _, file := range []struct {
+		key string
+		uri **string
+	}{{j.TranscriptKey(), &out.Transcript.TranscriptFileUri}, {j.RedactedKey(), &out.Transcript.RedactedTranscriptFileUri}} {
+		if file.key == "" {
+			continue
+		}
+		uri, err := link(file.key)
+		if err != nil {
+			return nil, err
+		}
+		*file.uri = &uri
 	}
-	out.Transcript.TranscriptFileUri = &uri
 	if out.Subtitles == nil {
 		return out, nil
 	}
@@ -83,7 +91,7 @@ func described(j job.Job, link func(key string) (string, error)) (*model.Transcr
 	}
 	out.Subtitles.SubtitleFileUris = []string{}
 	for _, f := range j.SubtitleFormats() {
-		uri, err := link(j.Output.Subtitle(f))
+		uri, err := link(j.SubtitleKey(f))
 		if err != nil {
 			return nil, err
 		}

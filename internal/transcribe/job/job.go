@@ -21,8 +21,11 @@ type Scope struct {
 }
 
 // ARN is the resource name of the job called name.
-func (s Scope) ARN(name string) string {
-	return "arn:aws:transcribe:" + s.Region + ":" + s.AccountID + ":transcription-job/" + name
+func (s Scope) ARN(name string) string { return s.ResourceARN("transcription-job", name) }
+
+// ResourceARN is the name of a resource of any kind ("vocabulary-filter").
+func (s Scope) ResourceARN(kind, name string) string {
+	return "arn:aws:transcribe:" + s.Region + ":" + s.AccountID + ":" + kind + "/" + name
 }
 
 // Status is a job's place in its life, in AWS's spelling.
@@ -99,6 +102,9 @@ type Detected struct {
 
 // Identifies tells whether the language is to be identified.
 func (j Job) Identifies() bool { return isTrue(j.Request.IdentifyLanguage) }
+
+// Redacts tells whether personal information is to be taken out of the transcript.
+func (j Job) Redacts() bool { return j.Request.ContentRedaction != nil }
 
 // LanguageCode is the language asked for, or the one identified; empty while that is unknown.
 func (j Job) LanguageCode() string {

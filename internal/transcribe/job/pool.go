@@ -45,9 +45,11 @@ type PoolConfig struct {
 	Objects    objects.ReadWriter
 	Recognizer speech.Recognizer
 	Languages  *language.Set
-	Audio      audio.Options
-	Quotas     Quotas
-	Observer   Observer
+	// Filters are the vocabulary filters that jobs name; without, such a job fails.
+	Filters  Filters
+	Audio    audio.Options
+	Quotas   Quotas
+	Observer Observer
 	// Audit is optional: it has each end of a job on record before the end is stored.
 	Audit audit.Recorder
 	// Owner names this process among those that share the queue, and is the same after a restart, so

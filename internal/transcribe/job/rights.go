@@ -68,11 +68,18 @@ type session struct {
 	job    Job
 	// own is who started the job, or its role.
 	own iam.Caller
+	// source is the ARN of what the session is for.
+	source string
 }
 
 // session asks who the job acts as now.
 func (r *Rights) session(ctx context.Context, j Job) (session, error) {
-	s := session{rights: r, job: j, own: r.caller(j)}
+	return r.sessionFor(ctx, j, j.ARN(j.Name))
+}
+
+// sessionFor is a session for the sake of another resource than the job.
+func (r *Rights) sessionFor(ctx context.Context, j Job, source string) (session, error) {
+	s := session{rights: r, job: j, own: r.caller(j), source: source}
 	role := j.role()
 	if role == "" {
 		s.own.Principal = j.Principal
@@ -80,7 +87,7 @@ func (r *Rights) session(ctx context.Context, j Job) (session, error) {
 		return s, nil
 	}
 	var err error
-	s.own.Principal, err = r.Roles.ServiceRole(ctx, role, iam.ServiceTranscribe, j.AccountID, j.ARN(j.Name))
+	s.own.Principal, err = r.Roles.ServiceRole(ctx, role, iam.ServiceTranscribe, j.AccountID, source)
 	if err != nil {
 		return session{}, fmt.Errorf("assume data access role: %w", err)
 	}
@@ -100,7 +107,7 @@ func (r *Rights) caller(j Job) iam.Caller {
 func (s session) service() iam.Caller {
 	c := s.rights.caller(s.job)
 	c.Principal = iam.Principal{Kind: iam.KindService, Service: iam.ServiceTranscribe}
-	c.SourceAccount, c.SourceARN = s.job.AccountID, s.job.ARN(s.job.Name)
+	c.SourceAccount, c.SourceARN = s.job.AccountID, s.source
 	return c
 }
 
@@ -214,7 +221,7 @@ const serviceS3 = "s3.amazonaws.com"
 // useKey checks that the job may encrypt its transcript under the key that its request names, as S3 will when the
 // transcript is put, and returns the key.
 func (s session) useKey(ctx context.Context) (kms.Key, error) {
-	bound := s.job.encryption().Bind(s.job.Output.Bucket, s.job.Output.Key)
+	bound := s.job.encryption().Bind(s.job.Output.Bucket, s.job.files()[0].Key)
 	through := s.own.Through(serviceS3)
 	key, err := s.rights.Keys.Use(ctx, through, "GenerateDataKey", *s.job.Request.OutputEncryptionKMSKeyId, bound)
 	if err == nil && key.AccountID != s.job.AccountID {
