@@ -1,0 +1,235 @@
+package ner
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/dictum/dictum/internal/text/pii"
+)
+
+// MinScore is the score from which entities are told; a user of them decides what to trust, by type.
+const MinScore = 0.3
+
+// group is what several of the model's kinds count for together.
+type group uint8
+
+// The groups. Part and city together make addresses; other is what AWS has no name for.
+const (
+	other group = iota
+	name
+	email
+	phone
+	url
+	taxNumber
+	bankAccount
+	bankRouting
+	passport
+	driver
+	part
+	city
+	groups // how many there are
+)
+
+// odds are the probabilities of the groups for one token or word.
+type odds [groups]float32
+
+// kinds are the model's own.
+var kinds = map[string]group{
+	"O":                 other,
+	"GIVEN_NAME":        name,
+	"SURNAME":           name,
+	"EMAIL":             email,
+	"PHONE":             phone,
+	"URL":               url,
+	"TAX_ID":            taxNumber,
+	"BANK_ACCOUNT":      bankAccount,
+	"ROUTING_NUMBER":    bankRouting,
+	"GOVERNMENT_ID":     other,
+	"PASSPORT":          passport,
+	"DRIVERS_LICENSE":   driver,
+	"BUILDING_NUMBER":   part,
+	"STREET_NAME":       part,
+	"SECONDARY_ADDRESS": part,
+	"CITY":              city,
+	"STATE":             city,
+	"ZIP_CODE":          part,
+}
+
+// types are the groups' names.
+var types = [groups]string{
+	name: pii.Name, email: pii.Email, phone: pii.Phone, url: pii.URL, taxNumber: pii.SSN, bankAccount: pii.BankAccount,
+	bankRouting: pii.BankRouting, passport: pii.Passport, driver: pii.Driver, part: pii.Address, city: pii.City,
+}
+
+// word is a word of a text as the tokenizer cuts them: letters and digits up to a space or punctuation.
+type word struct {
+	start, end int // bytes
+	group      group
+	score      float32
+}
+
+// words gives the text's words without punctuation, each with its most probable group.
+func (r *reading) words() []word {
+	var all []word
+	for i := 0; i < len(r.tokens); {
+		n := i
+		var sum odds
+		for ; n < len(r.tokens) && r.tokens[n].Word == r.tokens[i].Word; n++ {
+			for g, p := range r.odds[n] {
+				sum[g] += p
+			}
+		}
+		w := word{start: r.tokens[i].Start, end: r.tokens[n-1].End}
+		for g := other + 1; g < groups; g++ {
+			if p := sum[g] / float32(n-i); p > w.score {
+				w.group, w.score = g, p
+			}
+		}
+		if w.score < MinScore {
+			w.group = other
+		}
+		if first, _ := utf8.DecodeRuneInString(r.text[w.start:]); !isPunctuation(first) {
+			all = append(all, w)
+		}
+		i = n
+	}
+	return all
+}
+
+// entities joins words to entities.
+func (r *reading) entities() []pii.Entity {
+	words := r.words()
+	var all []pii.Entity
+	for i := 0; i < len(words); {
+		if words[i].group == other {
+			i++
+			continue
+		}
+		n := i + 1
+		for n < len(words) && r.joined(words[n-1], words[n]) {
+			n++
+		}
+		if e, ok := r.entity(words[i:n]); ok {
+			all = append(all, e)
+		}
+		i = n
+	}
+	return r.whole(all)
+}
+
+// joined tells whether two neighbouring words belong to one entity.
+func (r *reading) joined(a, b word) bool {
+	if b.group == other || a.group != b.group && !(a.group.inAddress() && b.group.inAddress()) {
+		return false
+	}
+	between := r.text[a.end:b.start]
+	if strings.TrimSpace(between) == "" || !strings.ContainsFunc(between, unicode.IsSpace) {
+		return true
+	}
+	switch strings.TrimSpace(between) {
+	case ",":
+		return a.group.inAddress()
+	case ".": // an initial, or "St."
+		return a.group.inAddress() || a.group == name && utf8.RuneCountInString(r.text[a.start:a.end]) == 1
+	}
+	return false
+}
+
+func (g group) inAddress() bool { return g == part || g == city }
+
+// titles are not of a name.
+var titles = []string{"the", "mr", "mrs", "ms", "miss", "mister", "missus", "dr", "doctor", "sir", "madam", "prof", "professor"}
+
+// entity makes one of joined words, unless nothing is left without titles.
+func (r *reading) entity(words []word) (pii.Entity, bool) {
+	g := words[0].group
+	for g == name && len(words) > 0 && slices.Contains(titles, strings.ToLower(r.text[words[0].start:words[0].end])) {
+		words = words[1:]
+	}
+	if len(words) == 0 {
+		return pii.Entity{}, false
+	}
+	e := pii.Entity{Start: words[0].start, End: words[len(words)-1].end}
+	for _, w := range words {
+		e.Score += float64(w.score) / float64(len(words))
+		if w.group == part {
+			g = part
+		}
+	}
+	e.Type = types[g]
+	return e, true
+}
+
+// whole widens entities that begin or end inside a word as people see words, such as "Smith" in "Smith-Jones" or the
+// host of an e-mail address; an "'s" stays outside. What then touches is one.
+func (r *reading) whole(all []pii.Entity) []pii.Entity {
+	var joined []pii.Entity
+	for _, e := range all {
+		e.Start, e.End = r.wordBefore(e.Start), r.wordAfter(e.End)
+		if n := len(joined); n > 0 && e.Start < joined[n-1].End {
+			last := &joined[n-1]
+			last.End = max(last.End, e.End)
+			if e.Score > last.Score {
+				last.Type, last.Score = e.Type, e.Score
+			}
+			continue
+		}
+		joined = append(joined, e)
+	}
+	return joined
+}
+
+// wordBefore is where the word begins that goes on at a byte of the text.
+func (r *reading) wordBefore(at int) int {
+	for at > 0 {
+		i := at
+		link, n := utf8.DecodeLastRuneInString(r.text[:i])
+		if isLink(link) {
+			i -= n
+		}
+		begin := strings.LastIndexFunc(r.text[:i], isNoLetter)
+		begin += 1 // when there is none, the text's beginning
+		if begin > 0 {
+			_, n := utf8.DecodeRuneInString(r.text[begin-1:])
+			begin += n - 1
+		}
+		if begin >= i {
+			return at
+		}
+		at = begin
+	}
+	return at
+}
+
+// wordAfter is where the word ends that has begun before a byte of the text.
+func (r *reading) wordAfter(at int) int {
+	for at < len(r.text) {
+		i := at
+		link, n := utf8.DecodeRuneInString(r.text[i:])
+		if isLink(link) {
+			i += n
+		}
+		length := strings.IndexFunc(r.text[i:], isNoLetter)
+		if length < 0 {
+			length = len(r.text) - i
+		}
+		if length == 0 || link != '@' && isPossessive(link, r.text[i:i+length]) {
+			return at
+		}
+		at = i + length
+	}
+	return at
+}
+
+func isPossessive(link rune, rest string) bool {
+	return (link == '\'' || link == '’') && (rest == "s" || rest == "S")
+}
+
+// isLink tells what holds the parts of a word together, where no space is beside it.
+func isLink(r rune) bool { return strings.ContainsRune("-'’@._/:+&", r) }
+
+func isNoLetter(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r)
+}
