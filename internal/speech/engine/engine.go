@@ -23,6 +23,7 @@ import (
 	"github.com/dictum/dictum/internal/speech/speakers"
 	"github.com/dictum/dictum/internal/speech/vad"
 	"github.com/dictum/dictum/internal/speech/whisper"
+	"github.com/dictum/dictum/internal/text/pii/ner"
 )
 
 // Config says where the models are and how much of the machine to use.
@@ -66,15 +67,16 @@ type Engine struct {
 	// ctx ends when the engine is closed, and with it all work.
 	ctx   context.Context
 	close context.CancelFunc
-	// callers are those inside Recognize; the runner outlives them, then stopped ends it.
+	// callers are those inside Recognize and Tag; the runner outlives them, then stopped ends it.
 	callers sync.WaitGroup
 	runner  sync.WaitGroup
 	stopped chan struct{}
 
-	// load is a lock that can be waited for under a context; it guards models and closed.
-	load   chan struct{}
-	models *models
-	closed bool
+	// load is a lock that can be waited for under a context; it guards the fields below.
+	load     chan struct{}
+	models   *models
+	entities *ner.Model
+	closed   bool
 }
 
 // models is what is loaded.
@@ -211,12 +213,12 @@ func (e *Engine) Close() error {
 	e.callers.Wait()
 	close(e.stopped)
 	e.runner.Wait()
-	if e.models == nil {
-		return nil
+	err := e.closeTagger()
+	if m := e.models; m != nil {
+		e.models = nil
+		err = errors.Join(err, m.close())
 	}
-	m := e.models
-	e.models = nil
-	if err := m.close(); err != nil {
+	if err != nil {
 		return fmt.Errorf("close engine: %w", err)
 	}
 	return nil
