@@ -6,6 +6,7 @@ import os
 import pathlib
 import platform
 import shutil
+import statistics
 import subprocess
 import tempfile
 
@@ -14,7 +15,7 @@ from .accuracy import Comparison
 from .report import Report
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PARTS = ("speed", "queue", "accuracy", "languages", "api", "crash")
+PARTS = ("speed", "queue", "accuracy", "languages", "features", "hours", "api", "crash")
 TOOLS = ("load", "survive")  # bench's Go programs
 
 
@@ -151,6 +152,54 @@ class Run:
     def _told_row(self, name: str, found: list, told: list) -> None:
         c = accuracy.compare(found, told)
         self.report.row(name, str(c.prompts), f"{c.theirs:.2f}", f"{c.ours:.2f}", f"{c.difference:+.2f}", f"{c.low:+.2f}..{c.high:+.2f}")
+
+    def features(self) -> None:
+        three = self.recordings.three_minutes
+        audio, rounds = corpus.seconds(three), 3
+        asked = {
+            "plain": ({}, None),
+            "speakers": ({"Settings": {"ShowSpeakerLabels": True, "MaxSpeakerLabels": 10}}, 0.4),
+            "redaction": ({"ContentRedaction": {"RedactionType": "PII", "RedactionOutput": "redacted"}}, 0.9),
+            "five alternatives": ({"Settings": {"ShowAlternatives": True, "MaxAlternatives": 5}}, None),
+        }
+        server = product.Server(self.args.binary, self.work / "features", self.args.threads)
+        times: dict[str, list[float]] = {name: [] for name in asked}
+        try:
+            product.upload(server, "bench-features", [three])
+            for n in range(rounds + 1):  # the first round loads models
+                for name, (request, _) in asked.items():
+                    job = f"{name.replace(' ', '-')}-{n}"
+                    product.start(server, "bench-features", job, pathlib.Path(three).name, "en", **request)
+                    product.await_jobs(server, [job])
+                    if n:
+                        times[name].append(product.seconds(server, job))
+        finally:
+            server.stop()
+        self.report.section(f"What features cost: jobs of {audio:.0f} s through the API, medians of {rounds}", "", "x real time", "of the plain job's speed", "", "", "")
+        middle = {name: statistics.median(t) for name, t in times.items()}
+        for name, (_, least) in asked.items():
+            share = middle["plain"] / middle[name]
+            must = {} if least is None else {"must": f"{least} x", "met": share >= least}
+            self.report.row(name, f"{audio / middle[name]:.1f}", f"{share:.2f}", "", "", "", **must)
+
+    def hours(self) -> None:
+        long, two = self.recordings.long, self.work / "two-hours.wav"
+        corpus.join([long] * round(7200 / corpus.seconds(long)), 8000, two, gap=0)
+        server = product.Server(self.args.binary, self.work / "hours", self.args.threads)
+        peaks = []
+        try:
+            product.upload(server, "bench-hours", [long, str(two)])
+            for name, path in (("short", pathlib.Path(long)), ("long", two)):
+                product.start(server, "bench-hours", name, path.name, "en", Settings={"ShowSpeakerLabels": True, "MaxSpeakerLabels": 10},
+                              ContentRedaction={"RedactionType": "PII", "RedactionOutput": "redacted_and_unredacted"})
+                product.await_jobs(server, [name])
+                peaks.append(server.peak_rss_bytes())
+        finally:
+            server.stop()
+        self.report.section("Memory of one long job with speakers and redaction", "", "seconds", "peak MiB", "", "", "")
+        for path, peak in zip((long, str(two)), peaks):
+            self.report.row(pathlib.Path(path).stem, f"{corpus.seconds(path):.0f}", f"{peak / 2**20:.0f}", "", "", "",
+                            must="within 15 %", met=peak <= 1.15 * peaks[0])
 
     def api(self) -> None:
         server = product.Server(self.args.binary, self.work / "api", self.args.threads)

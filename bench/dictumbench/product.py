@@ -129,9 +129,15 @@ def upload(server: Server, bucket: str, files: list[str]) -> None:
         s3.upload_file(path, bucket, pathlib.Path(path).name)
 
 
-def start(server: Server, bucket: str, name: str, key: str, language: str) -> None:
+def start(server: Server, bucket: str, name: str, key: str, language: str, **more) -> None:
     server.client("transcribe").start_transcription_job(
-        TranscriptionJobName=name, LanguageCode=CODES[language], Media={"MediaFileUri": f"s3://{bucket}/{key}"})
+        TranscriptionJobName=name, LanguageCode=CODES[language], Media={"MediaFileUri": f"s3://{bucket}/{key}"}, **more)
+
+
+def seconds(server: Server, name: str) -> float:
+    """How long a job took that has ended."""
+    job = server.client("transcribe").get_transcription_job(TranscriptionJobName=name)["TranscriptionJob"]
+    return (job["CompletionTime"] - job["StartTime"]).total_seconds()
 
 
 def await_jobs(server: Server, names: list[str]) -> None:

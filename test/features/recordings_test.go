@@ -108,3 +108,12 @@ func bilingual(t testing.TB) []turn {
 		{1, prompt(t, "fr/conf-onlyperson")},
 	}
 }
+
+func writeText(t testing.TB, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
