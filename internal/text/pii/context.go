@@ -146,7 +146,7 @@ func notCue(toks []token, f found) bool {
 	case "exp", "sin", "pan", "mac", "handle", "tag", "tags", "parked", "tow":
 		return before == "can" || before == "to" || after == "and" && toks[f.lo].base == "tag"
 	case "code", "option", "point", "reading", "year", "pay", "paid", "charge", "event", "status", "row", "box":
-		return before == "post" || before == "zip" || before == "postal" || before == "sort" || before == "security" || before == "pin"
+		return before == "post" || before == "zip" || before == "postal" || before == "sort" || before == "security" || before == "pin" || before == "area" || before == "country" || before == "dialling" || before == "dialing"
 	}
 	return false
 }

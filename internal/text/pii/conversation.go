@@ -20,6 +20,8 @@ type turn struct {
 	// kinds and scores are what each run was found to be; "" is nothing.
 	kinds  []string
 	scores []float64
+	// continues marks runs that go on with the one before, as one value.
+	continues []bool
 	// written tells that the text has upper-case letters, so that these mean something.
 	written bool
 	// tagged are what the Tagger found.
@@ -31,6 +33,7 @@ func newTurn(index int, text string) *turn {
 	t.cues = findCues(t.toks)
 	t.runs = runs(t.toks)
 	t.kinds, t.scores = make([]string, len(t.runs)), make([]float64, len(t.runs))
+	t.continues = make([]bool, len(t.runs))
 	for i := range t.toks {
 		if tok := &t.toks[i]; tok.kind == wordToken && tok.upper() && len(tok.text) > 1 {
 			t.written = true
@@ -81,7 +84,7 @@ func (c *conversation) classify() {
 type place struct{ turn, run int }
 
 // maxChain bounds the parts in which one value is read out.
-const maxChain = 8
+const maxChain = 20
 
 // chain joins a run with those that go on with it after a full stop or in the turns that follow, and gives them all one
 // type if together they are a value: "4242 4242. 4242" "mm-hmm" "4242".
@@ -116,9 +119,10 @@ func (c *conversation) chain(i, k int) bool {
 	if best == 0 {
 		return false
 	}
-	for _, p := range parts[:best] {
+	for n, p := range parts[:best] {
 		t := c.turns[p.turn]
 		t.kinds[p.run], t.scores[p.run] = bestKind, bestScore
+		t.continues[p.run] = n > 0 && parts[n-1].turn == p.turn
 	}
 	return true
 }

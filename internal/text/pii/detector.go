@@ -104,6 +104,11 @@ func (c *conversation) entities(t *turn) []Entity {
 	found := written(t.text)
 	for k, kind := range t.kinds {
 		if kind != "" {
+			if t.continues[k] {
+				// "2. 1. 2. 5." is one number.
+				found[len(found)-1].End = t.toks[t.runs[k].hi-1].end
+				continue
+			}
 			e := t.entity(t.runs[k].lo, t.runs[k].hi, kind, t.scores[k])
 			if kind == IBAN || kind == BankAccount && iban(t.runs[k].code) {
 				e.Type, e.Also = BankAccount, IBAN
