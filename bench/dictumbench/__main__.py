@@ -9,24 +9,32 @@ import shutil
 import subprocess
 import tempfile
 
-from . import accuracy, corpus, peer, product, words
+from . import accuracy, corpus, peer, product, redaction, words
 from .accuracy import Comparison
 from .report import Report
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PARTS = ("speed", "queue", "accuracy", "api", "crash")
+PARTS = ("speed", "queue", "accuracy", "api", "crash", "pii")
 TOOLS = ("load", "survive")  # bench's Go programs
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run.sh", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to run (default: all)")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to run (default: all; pii only with --turns)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--prompts", metavar="FILE", help="JSON lines with audio, language, text, instead of Debian's prompts")
+    parser.add_argument("--turns", type=pathlib.Path, metavar="FILE", help="JSON lines with text, style, spans: labelled turns for the part pii")
+    parser.add_argument("--presidio", metavar="PYTHON", help="the Python that has presidio (bench/run.sh gives it)")
+    parser.add_argument("--presidio-models", nargs="+", default=[], metavar="MODEL", help="its spaCy models (bench/run.sh gives them)")
     parser.add_argument("--binary", default=str(ROOT / "bin" / "dictum"))
     parser.add_argument("--weights", default=str(ROOT / ".cache" / "bench-weights"), help="where the peer's weights are put together")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "bench" / "out")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.only is PARTS and not args.turns:
+        args.only = tuple(part for part in PARTS if part != "pii")
+    if "pii" in args.only and not args.turns:
+        parser.error("the part pii needs --turns FILE")
+    return args
 
 
 class Run:
@@ -35,13 +43,15 @@ class Run:
     def __init__(self, args: argparse.Namespace):
         self.args = args
         self.report = Report()
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix="dictum-bench-"))
+        if set(args.only) == {"pii"}:
+            return  # text only: no recordings, no weights
         if args.prompts:
             self.prompts = corpus.listed_prompts(args.prompts)
         else:
             self.prompts = [p for language in corpus.LANGUAGES for p in corpus.debian_prompts(language)]
         samples = subprocess.run([args.binary, "models", "path", "speech-samples"], check=True, capture_output=True, text=True)
         self.reading = str(pathlib.Path(samples.stdout.strip()) / "two_cities.wav")
-        self.work = pathlib.Path(tempfile.mkdtemp(prefix="dictum-bench-"))
         self.recordings = corpus.recordings(self.prompts, [self.reading], self.work / "recordings")
         for tool in TOOLS:
             subprocess.run(["go", "build", "-o", str(self.work / tool), f"./bench/{tool}"], cwd=ROOT, check=True)
@@ -164,6 +174,41 @@ class Run:
         self.report.section("Crash: 1,000 acknowledged jobs, 5 kill -9", "", "acknowledged", "completed", "lost", "not one result", "seconds")
         met = out["acknowledged"] == 1000 and out["completed"] == 1000 and not out["lost"] and not out["not_one_result"]
         self.report.row("Dictum", *(str(out[k]) for k in ("acknowledged", "completed", "lost", "not_one_result")), f"{out['seconds']:.0f}", must="none lost, one result each", met=met)
+
+    def pii(self) -> None:
+        rows = redaction.turns(self.args.turns)
+        theirs = {}
+        for model in self.args.presidio_models:
+            found = redaction.peer(self.args.presidio, model, rows)
+            theirs[found.facts["model"]] = found
+            print(f"\nPresidio with spaCy's {found.facts['model']} {found.facts['version']} has: {', '.join(found.facts['recognisers'])}")
+        sides = dict(theirs)
+        ours = sides["Dictum"] = redaction.ours(self.args.binary, rows)
+        least = {"written": 0.95, "lower": 0.90}
+        for style in sorted({row["style"] for row in rows}, reverse=True):
+            self.report.section(f"Personal information, {style} turns: characters", "", "recall", "95 %", "precision", "95 %", "right type")
+            best = max((redaction.total(*redaction.subset(rows, found, style)).recall for found in theirs.values()), default=0)
+            for name, found in sides.items():
+                kept = redaction.subset(rows, found, style)
+                self._pii_row(name, kept, None, "recall not below presidio's", redaction.total(*kept).recall >= best if found is ours else None)
+                core = redaction.total(*kept, redaction.CORE)
+                met = core.recall >= least.get(style, 0) and core.precision >= 0.85
+                self._pii_row("  names, contacts, accounts", kept, redaction.CORE, f"recall {least.get(style, 0)}, precision 0.85", met if found is ours else None)
+            self.report.section(f"Recall by type, {style} turns", "", "characters", *sides)
+            for kind in sorted({s["type"] for row in rows if row["style"] == style for s in row["spans"]}):
+                counts = [redaction.total(*redaction.subset(rows, found, style), (kind,)) for found in sides.values()]
+                below = counts[-1].recall < max((c.recall for c in counts[:-1]), default=0)
+                self.report.row(kind, str(counts[0].labelled), *(f"{c.recall:.3f}" for c in counts), "below" if below else "")
+        self.report.section("Time for all turns, s; Dictum's with the start of the program and the loading of its model", "", "seconds")
+        for name, found in sides.items():
+            self.report.row(name, f"{found.seconds:.2f}")
+        (self.args.out / "pii.json").write_text(json.dumps([{**row, **{name: found.spans[i] for name, found in sides.items()}}
+                                                            for i, row in enumerate(rows)], ensure_ascii=False, indent=1), encoding="utf-8")
+
+    def _pii_row(self, name: str, kept: tuple, types: tuple[str, ...] | None, must: str, met: bool | None) -> None:
+        c = redaction.total(*kept, types)
+        spread = ["{:.3f}..{:.3f}".format(*redaction.interval(*kept, figure, types)) for figure in ("recall", "precision")]
+        self.report.row(name, f"{c.recall:.3f}", spread[0], f"{c.precision:.3f}", spread[1], f"{c.right_type:.3f}", must=must, met=met)
 
     def _go(self, tool: str, *args: str, env: dict | None = None) -> dict:
         """Runs one of bench's Go programs and returns the JSON it prints."""
