@@ -6,15 +6,16 @@ import os
 import pathlib
 import platform
 import shutil
+import statistics
 import subprocess
 import tempfile
 
-from . import accuracy, corpus, peer, product, redaction, words
+from . import accuracy, corpus, languages, peer, product, redaction, words
 from .accuracy import Comparison
 from .report import Report
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PARTS = ("speed", "queue", "accuracy", "api", "crash", "pii")
+PARTS = ("speed", "queue", "accuracy", "languages", "features", "hours", "api", "crash", "pii")
 TOOLS = ("load", "survive")  # bench's Go programs
 
 
@@ -60,8 +61,8 @@ class Run:
     def peer(self, mode: str, files: list[tuple[str, str]]) -> dict:
         return peer.run(self.weights, mode, self.args.threads, files, self.recordings.clip)
 
-    def dictum(self, files: list[str], language: str, name: str) -> dict:
-        return product.transcribe(self.args.binary, files, language, self.args.threads, self.work / name)
+    def dictum(self, files: list[str], language: str, name: str, *options: str) -> dict:
+        return product.transcribe(self.args.binary, files, language, self.args.threads, self.work / name, *options)
 
     def rows(self, audio: float, ours: dict, unbatched: dict, batched: dict, against: str, factor: float) -> None:
         """Three rows of speed and memory; ours must be factor times the one called against."""
@@ -143,6 +144,73 @@ class Run:
         self.report.row(name, str(c.prompts), f"{c.theirs:.2f}", f"{c.ours:.2f}", f"{c.difference:+.2f}", f"{c.low:+.2f}..{c.high:+.2f}",
                         must="not worse, nor by 0.5 points", met=c.not_worse if judged else None)
 
+    def languages(self) -> None:
+        recordings = languages.mixed(self.prompts, self.work / "mixed")
+        told = languages.told(recordings, self.dictum, self.work)
+        for label, options in (("five options", ("--among", ",".join(corpus.LANGUAGES))), ("no options", ())):
+            name = "multi-" + label.replace(" ", "-")
+            self.dictum([r.audio for r in recordings], "multi", name, *options)
+            found = languages.score(recordings, self.work / name)
+            share = 100 * found.right / found.total
+            length = sum(corpus.seconds(r.audio) for r in recordings)
+            self.report.section(f"Several languages in one file, {label}: {length:.0f} s, word error rate, %", "", "stretches", "told", "found", "difference", "95 %")
+            for language in corpus.LANGUAGES:
+                self._told_row(language, found.errors[language], told[language])
+            self._told_row("all", [e for l in corpus.LANGUAGES for e in found.errors[l]], [e for l in corpus.LANGUAGES for e in told[l]])
+            self.report.row("time with the right language", "", "", f"{share:.1f}", "", "", must="95 %", met=share >= 95)
+
+    def _told_row(self, name: str, found: list, told: list) -> None:
+        c = accuracy.compare(found, told)
+        self.report.row(name, str(c.prompts), f"{c.theirs:.2f}", f"{c.ours:.2f}", f"{c.difference:+.2f}", f"{c.low:+.2f}..{c.high:+.2f}")
+
+    def features(self) -> None:
+        three = self.recordings.three_minutes
+        audio, rounds = corpus.seconds(three), 3
+        asked = {
+            "plain": ({}, None),
+            "speakers": ({"Settings": {"ShowSpeakerLabels": True, "MaxSpeakerLabels": 10}}, 0.4),
+            "redaction": ({"ContentRedaction": {"RedactionType": "PII", "RedactionOutput": "redacted"}}, 0.9),
+            "five alternatives": ({"Settings": {"ShowAlternatives": True, "MaxAlternatives": 5}}, None),
+        }
+        server = product.Server(self.args.binary, self.work / "features", self.args.threads)
+        times: dict[str, list[float]] = {name: [] for name in asked}
+        try:
+            product.upload(server, "bench-features", [three])
+            for n in range(rounds + 1):  # the first round loads models
+                for name, (request, _) in asked.items():
+                    job = f"{name.replace(' ', '-')}-{n}"
+                    product.start(server, "bench-features", job, pathlib.Path(three).name, "en", **request)
+                    product.await_jobs(server, [job])
+                    if n:
+                        times[name].append(product.seconds(server, job))
+        finally:
+            server.stop()
+        self.report.section(f"What features cost: jobs of {audio:.0f} s through the API, medians of {rounds}", "", "x real time", "of the plain job's speed", "", "", "")
+        middle = {name: statistics.median(t) for name, t in times.items()}
+        for name, (_, least) in asked.items():
+            share = middle["plain"] / middle[name]
+            must = {} if least is None else {"must": f"{least} x", "met": share >= least}
+            self.report.row(name, f"{audio / middle[name]:.1f}", f"{share:.2f}", "", "", "", **must)
+
+    def hours(self) -> None:
+        long, two = self.recordings.long, self.work / "two-hours.wav"
+        corpus.join([long] * round(7200 / corpus.seconds(long)), 8000, two, gap=0)
+        server = product.Server(self.args.binary, self.work / "hours", self.args.threads)
+        peaks = []
+        try:
+            product.upload(server, "bench-hours", [long, str(two)])
+            for name, path in (("short", pathlib.Path(long)), ("long", two)):
+                product.start(server, "bench-hours", name, path.name, "en", Settings={"ShowSpeakerLabels": True, "MaxSpeakerLabels": 10},
+                              ContentRedaction={"RedactionType": "PII", "RedactionOutput": "redacted_and_unredacted"})
+                product.await_jobs(server, [name])
+                peaks.append(server.peak_rss_bytes())
+        finally:
+            server.stop()
+        self.report.section("Memory of one long job with speakers and redaction", "", "seconds", "peak MiB", "", "", "")
+        for path, peak in zip((long, str(two)), peaks):
+            self.report.row(pathlib.Path(path).stem, f"{corpus.seconds(path):.0f}", f"{peak / 2**20:.0f}", "", "", "",
+                            must="within 15 %", met=peak <= 1.15 * peaks[0])
+
     def api(self) -> None:
         server = product.Server(self.args.binary, self.work / "api", self.args.threads)
         try:
@@ -177,38 +245,32 @@ class Run:
 
     def pii(self) -> None:
         rows = redaction.turns(self.args.turns)
-        theirs = {}
+        sides = {}
         for model in self.args.presidio_models:
             found = redaction.peer(self.args.presidio, model, rows)
-            theirs[found.facts["model"]] = found
+            sides[found.facts["model"]] = found
             print(f"\nPresidio with spaCy's {found.facts['model']} {found.facts['version']} has: {', '.join(found.facts['recognisers'])}")
-        sides = dict(theirs)
-        ours = sides["Dictum"] = redaction.ours(self.args.binary, rows)
-        least = {"written": 0.95, "lower": 0.90}
-        for style in sorted({row["style"] for row in rows}, reverse=True):
-            self.report.section(f"Personal information, {style} turns: characters found by presidio with each spaCy model, and by Dictum", "", "recall", "95 %", "precision", "95 %", "right type")
-            best = max((redaction.total(*redaction.subset(rows, found, style)).recall for found in theirs.values()), default=0)
-            for name, found in sides.items():
-                kept = redaction.subset(rows, found, style)
-                self._pii_row(name, kept, None, "recall not below presidio's", redaction.total(*kept).recall >= best if found is ours else None)
-                core = redaction.total(*kept, redaction.CORE)
-                met = core.recall >= least.get(style, 0) and core.precision >= 0.85
-                self._pii_row("  names, contacts, accounts", kept, redaction.CORE, f"recall {least.get(style, 0)}, precision 0.85", met if found is ours else None)
+        sides["Dictum"] = redaction.ours(self.args.binary, rows)
+        for style, least in (("written", 0.95), ("lower", 0.90)):
+            counts = {name: redaction.Counts(rows, found, style) for name, found in sides.items()}
+            ours, theirs = counts["Dictum"], [c for name, c in counts.items() if name != "Dictum"]
+            self.report.section(f"Personal information, {style} turns: characters found by presidio with each spaCy model, and by Dictum",
+                                "", "recall", "95 %", "precision", "95 %", "right type")
+            for name, c in counts.items():
+                best = max(t.figure("ALL", "recall") for t in theirs)
+                self.report.row(name, *c.cells("ALL"), must="recall not below presidio's",
+                                met=c.figure("ALL", "recall") >= best if c is ours else None)
+                met = c.figure("CORE", "recall") >= least and c.figure("CORE", "precision") >= 0.85
+                self.report.row("  names, contacts, accounts", *c.cells("CORE"), must=f"recall {least}, precision 0.85", met=met if c is ours else None)
             self.report.section(f"Recall by type, {style} turns", "", "characters", *sides)
-            for kind in sorted({s["type"] for row in rows if row["style"] == style for s in row["spans"]}):
-                counts = [redaction.total(*redaction.subset(rows, found, style), (kind,)) for found in sides.values()]
-                below = counts[-1].recall < max((c.recall for c in counts[:-1]), default=0)
-                self.report.row(kind, str(counts[0].labelled), *(f"{c.recall:.3f}" for c in counts), "below" if below else "")
+            for kind in ours.kinds:
+                below = ours.figure(kind, "recall") < max(t.figure(kind, "recall") for t in theirs)
+                self.report.row(kind, str(ours.characters(kind)), *(f"{c.figure(kind, 'recall'):.3f}" for c in counts.values()), "below" if below else "")
         self.report.section("Time for all turns, s; Dictum's with the start of the program and the loading of its model", "", "seconds")
         for name, found in sides.items():
             self.report.row(name, f"{found.seconds:.2f}")
         (self.args.out / "pii.json").write_text(json.dumps([{**row, **{name: found.spans[i] for name, found in sides.items()}}
                                                             for i, row in enumerate(rows)], ensure_ascii=False, indent=1), encoding="utf-8")
-
-    def _pii_row(self, name: str, kept: tuple, types: tuple[str, ...] | None, must: str, met: bool | None) -> None:
-        c = redaction.total(*kept, types)
-        spread = ["{:.3f}..{:.3f}".format(*redaction.interval(*kept, figure, types)) for figure in ("recall", "precision")]
-        self.report.row(name, f"{c.recall:.3f}", spread[0], f"{c.precision:.3f}", spread[1], f"{c.right_type:.3f}", must=must, met=met)
 
     def _go(self, tool: str, *args: str, env: dict | None = None) -> dict:
         """Runs one of bench's Go programs and returns the JSON it prints."""

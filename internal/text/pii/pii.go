@@ -50,6 +50,14 @@ var types = []string{
 	CanadianInsuring, IBAN, SWIFT,
 }
 
+// languages are those in which personal information is found; docs/redaction.md says how much in which.
+var languages = []string{"en", "de", "fr", "it", "pt", "es"}
+
+// Supported tells whether anything is found in a language, an ISO 639-1 code. The empty code counts as English.
+func Supported(language string) bool {
+	return language == "" || slices.Contains(languages, language)
+}
+
 // Types returns the names of all types.
 func Types() []string { return slices.Clone(types) }
 
@@ -67,6 +75,8 @@ type Entity struct {
 	Type string
 	// Score is the probability, 0 to 1, that it is what Type says.
 	Score float64
+	// Also is a second type that it is too: an international account number is a bank account's.
+	Also string
 }
 
 // Tagger finds entities by what it has learned. A Tagger is safe for concurrent use.
