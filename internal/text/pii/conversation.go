@@ -144,7 +144,7 @@ func (c *conversation) joinedKind(i, k int, joined *run) (string, float64) {
 		}
 		first := fit(cand.kind, &t.runs[k], false)
 		switch cand.kind {
-		case Card, Phone, BankAccount, SSN, BankRouting, Passport, Driver, IBAN, Vehicle, CanadianInsuring, CanadianHealth, TaxNumber:
+		case Card, Phone, BankAccount, SSN, BankRouting, Passport, Driver, IBAN, Vehicle, CanadianInsuring, CanadianHealth, TaxNumber, PIN, CardCode:
 			if fit(cand.kind, joined, false) == typical && (first != typical || cand.kind == BankAccount) {
 				if cand.kind == BankAccount && first == typical && len(joined.code) > 12 {
 					return "", 0
