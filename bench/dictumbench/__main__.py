@@ -6,27 +6,36 @@ import os
 import pathlib
 import platform
 import shutil
+import statistics
 import subprocess
 import tempfile
 
-from . import accuracy, corpus, peer, product, words
+from . import accuracy, corpus, languages, peer, product, redaction, words
 from .accuracy import Comparison
 from .report import Report
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PARTS = ("speed", "queue", "accuracy", "api", "crash")
+PARTS = ("speed", "queue", "accuracy", "languages", "features", "hours", "api", "crash", "pii")
 TOOLS = ("load", "survive")  # bench's Go programs
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run.sh", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to run (default: all)")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to run (default: all; pii only with --turns)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--prompts", metavar="FILE", help="JSON lines with audio, language, text, instead of Debian's prompts")
+    parser.add_argument("--turns", type=pathlib.Path, metavar="FILE", help="JSON lines with text, style, spans: labelled turns for the part pii")
+    parser.add_argument("--presidio", metavar="PYTHON", help="the Python that has presidio (bench/run.sh gives it)")
+    parser.add_argument("--presidio-models", nargs="+", default=[], metavar="MODEL", help="its spaCy models (bench/run.sh gives them)")
     parser.add_argument("--binary", default=str(ROOT / "bin" / "dictum"))
     parser.add_argument("--weights", default=str(ROOT / ".cache" / "bench-weights"), help="where the peer's weights are put together")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "bench" / "out")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.only is PARTS and not args.turns:
+        args.only = tuple(part for part in PARTS if part != "pii")
+    if "pii" in args.only and not args.turns:
+        parser.error("the part pii needs --turns FILE")
+    return args
 
 
 class Run:
@@ -35,13 +44,15 @@ class Run:
     def __init__(self, args: argparse.Namespace):
         self.args = args
         self.report = Report()
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix="dictum-bench-"))
+        if set(args.only) == {"pii"}:
+            return  # text only: no recordings, no weights
         if args.prompts:
             self.prompts = corpus.listed_prompts(args.prompts)
         else:
             self.prompts = [p for language in corpus.LANGUAGES for p in corpus.debian_prompts(language)]
         samples = subprocess.run([args.binary, "models", "path", "speech-samples"], check=True, capture_output=True, text=True)
         self.reading = str(pathlib.Path(samples.stdout.strip()) / "two_cities.wav")
-        self.work = pathlib.Path(tempfile.mkdtemp(prefix="dictum-bench-"))
         self.recordings = corpus.recordings(self.prompts, [self.reading], self.work / "recordings")
         for tool in TOOLS:
             subprocess.run(["go", "build", "-o", str(self.work / tool), f"./bench/{tool}"], cwd=ROOT, check=True)
@@ -50,8 +61,8 @@ class Run:
     def peer(self, mode: str, files: list[tuple[str, str]]) -> dict:
         return peer.run(self.weights, mode, self.args.threads, files, self.recordings.clip)
 
-    def dictum(self, files: list[str], language: str, name: str) -> dict:
-        return product.transcribe(self.args.binary, files, language, self.args.threads, self.work / name)
+    def dictum(self, files: list[str], language: str, name: str, *options: str) -> dict:
+        return product.transcribe(self.args.binary, files, language, self.args.threads, self.work / name, *options)
 
     def rows(self, audio: float, ours: dict, unbatched: dict, batched: dict, against: str, factor: float) -> None:
         """Three rows of speed and memory; ours must be factor times the one called against."""
@@ -133,6 +144,73 @@ class Run:
         self.report.row(name, str(c.prompts), f"{c.theirs:.2f}", f"{c.ours:.2f}", f"{c.difference:+.2f}", f"{c.low:+.2f}..{c.high:+.2f}",
                         must="not worse, nor by 0.5 points", met=c.not_worse if judged else None)
 
+    def languages(self) -> None:
+        recordings = languages.mixed(self.prompts, self.work / "mixed")
+        told = languages.told(recordings, self.dictum, self.work)
+        for label, options in (("five options", ("--among", ",".join(corpus.LANGUAGES))), ("no options", ())):
+            name = "multi-" + label.replace(" ", "-")
+            self.dictum([r.audio for r in recordings], "multi", name, *options)
+            found = languages.score(recordings, self.work / name)
+            share = 100 * found.right / found.total
+            length = sum(corpus.seconds(r.audio) for r in recordings)
+            self.report.section(f"Several languages in one file, {label}: {length:.0f} s, word error rate, %", "", "stretches", "told", "found", "difference", "95 %")
+            for language in corpus.LANGUAGES:
+                self._told_row(language, found.errors[language], told[language])
+            self._told_row("all", [e for l in corpus.LANGUAGES for e in found.errors[l]], [e for l in corpus.LANGUAGES for e in told[l]])
+            self.report.row("time with the right language", "", "", f"{share:.1f}", "", "", must="95 %", met=share >= 95)
+
+    def _told_row(self, name: str, found: list, told: list) -> None:
+        c = accuracy.compare(found, told)
+        self.report.row(name, str(c.prompts), f"{c.theirs:.2f}", f"{c.ours:.2f}", f"{c.difference:+.2f}", f"{c.low:+.2f}..{c.high:+.2f}")
+
+    def features(self) -> None:
+        three = self.recordings.three_minutes
+        audio, rounds = corpus.seconds(three), 3
+        asked = {
+            "plain": ({}, None),
+            "speakers": ({"Settings": {"ShowSpeakerLabels": True, "MaxSpeakerLabels": 10}}, 0.4),
+            "redaction": ({"ContentRedaction": {"RedactionType": "PII", "RedactionOutput": "redacted"}}, 0.9),
+            "five alternatives": ({"Settings": {"ShowAlternatives": True, "MaxAlternatives": 5}}, None),
+        }
+        server = product.Server(self.args.binary, self.work / "features", self.args.threads)
+        times: dict[str, list[float]] = {name: [] for name in asked}
+        try:
+            product.upload(server, "bench-features", [three])
+            for n in range(rounds + 1):  # the first round loads models
+                for name, (request, _) in asked.items():
+                    job = f"{name.replace(' ', '-')}-{n}"
+                    product.start(server, "bench-features", job, pathlib.Path(three).name, "en", **request)
+                    product.await_jobs(server, [job])
+                    if n:
+                        times[name].append(product.seconds(server, job))
+        finally:
+            server.stop()
+        self.report.section(f"What features cost: jobs of {audio:.0f} s through the API, medians of {rounds}", "", "x real time", "of the plain job's speed", "", "", "")
+        middle = {name: statistics.median(t) for name, t in times.items()}
+        for name, (_, least) in asked.items():
+            share = middle["plain"] / middle[name]
+            must = {} if least is None else {"must": f"{least} x", "met": share >= least}
+            self.report.row(name, f"{audio / middle[name]:.1f}", f"{share:.2f}", "", "", "", **must)
+
+    def hours(self) -> None:
+        long, two = self.recordings.long, self.work / "two-hours.wav"
+        corpus.join([long] * round(7200 / corpus.seconds(long)), 8000, two, gap=0)
+        server = product.Server(self.args.binary, self.work / "hours", self.args.threads)
+        peaks = []
+        try:
+            product.upload(server, "bench-hours", [long, str(two)])
+            for name, path in (("short", pathlib.Path(long)), ("long", two)):
+                product.start(server, "bench-hours", name, path.name, "en", Settings={"ShowSpeakerLabels": True, "MaxSpeakerLabels": 10},
+                              ContentRedaction={"RedactionType": "PII", "RedactionOutput": "redacted_and_unredacted"})
+                product.await_jobs(server, [name])
+                peaks.append(server.peak_rss_bytes())
+        finally:
+            server.stop()
+        self.report.section("Memory of one long job with speakers and redaction", "", "seconds", "peak MiB", "", "", "")
+        for path, peak in zip((long, str(two)), peaks):
+            self.report.row(pathlib.Path(path).stem, f"{corpus.seconds(path):.0f}", f"{peak / 2**20:.0f}", "", "", "",
+                            must="within 15 %", met=peak <= 1.15 * peaks[0])
+
     def api(self) -> None:
         server = product.Server(self.args.binary, self.work / "api", self.args.threads)
         try:
@@ -164,6 +242,35 @@ class Run:
         self.report.section("Crash: 1,000 acknowledged jobs, 5 kill -9", "", "acknowledged", "completed", "lost", "not one result", "seconds")
         met = out["acknowledged"] == 1000 and out["completed"] == 1000 and not out["lost"] and not out["not_one_result"]
         self.report.row("Dictum", *(str(out[k]) for k in ("acknowledged", "completed", "lost", "not_one_result")), f"{out['seconds']:.0f}", must="none lost, one result each", met=met)
+
+    def pii(self) -> None:
+        rows = redaction.turns(self.args.turns)
+        sides = {}
+        for model in self.args.presidio_models:
+            found = redaction.peer(self.args.presidio, model, rows)
+            sides[found.facts["model"]] = found
+            print(f"\nPresidio with spaCy's {found.facts['model']} {found.facts['version']} has: {', '.join(found.facts['recognisers'])}")
+        sides["Dictum"] = redaction.ours(self.args.binary, rows)
+        for style, least in (("written", 0.95), ("lower", 0.90)):
+            counts = {name: redaction.Counts(rows, found, style) for name, found in sides.items()}
+            ours, theirs = counts["Dictum"], [c for name, c in counts.items() if name != "Dictum"]
+            self.report.section(f"Personal information, {style} turns: characters found by presidio with each spaCy model, and by Dictum",
+                                "", "recall", "95 %", "precision", "95 %", "right type")
+            for name, c in counts.items():
+                best = max(t.figure("ALL", "recall") for t in theirs)
+                self.report.row(name, *c.cells("ALL"), must="recall not below presidio's",
+                                met=c.figure("ALL", "recall") >= best if c is ours else None)
+                met = c.figure("CORE", "recall") >= least and c.figure("CORE", "precision") >= 0.85
+                self.report.row("  names, contacts, accounts", *c.cells("CORE"), must=f"recall {least}, precision 0.85", met=met if c is ours else None)
+            self.report.section(f"Recall by type, {style} turns", "", "characters", *sides)
+            for kind in ours.kinds:
+                below = ours.figure(kind, "recall") < max(t.figure(kind, "recall") for t in theirs)
+                self.report.row(kind, str(ours.characters(kind)), *(f"{c.figure(kind, 'recall'):.3f}" for c in counts.values()), "below" if below else "")
+        self.report.section("Time for all turns, s; Dictum's with the start of the program and the loading of its model", "", "seconds")
+        for name, found in sides.items():
+            self.report.row(name, f"{found.seconds:.2f}")
+        (self.args.out / "pii.json").write_text(json.dumps([{**row, **{name: found.spans[i] for name, found in sides.items()}}
+                                                            for i, row in enumerate(rows)], ensure_ascii=False, indent=1), encoding="utf-8")
 
     def _go(self, tool: str, *args: str, env: dict | None = None) -> dict:
         """Runs one of bench's Go programs and returns the JSON it prints."""

@@ -20,6 +20,7 @@ const (
 	Runtime       = "onnxruntime"
 	SileroVAD     = "silero-vad"
 	WhisperBase   = "whisper-base"
+	RampartPII    = "rampart-pii"
 	SpeechSamples = "speech-samples"
 	Speakers      = "speakers"
 )

@@ -56,6 +56,7 @@ func described(j job.Job, link func(key string) (string, error)) (*model.Transcr
 	out.Transcript = &model.Transcript{}
 	out.CompletionTime = at(j.Completed)
 	out.LanguageCode, out.IdentifiedLanguageScore = languageOf(j)
+	out.LanguageCodes = languagesOf(j)
 	switch j.Status {
 	case job.Failed:
 		out.FailureReason = &j.Failure.Reason
@@ -117,6 +118,7 @@ func summary(j job.Job) model.TranscriptionJobSummary {
 		ToxicityDetection:         r.ToxicityDetection,
 	}
 	out.LanguageCode, out.IdentifiedLanguageScore = languageOf(j)
+	out.LanguageCodes = languagesOf(j)
 	if j.Output.Service {
 		out.OutputLocationType = ptr("SERVICE_BUCKET")
 	}
@@ -172,4 +174,13 @@ func escapeKey(key string) string {
 		}
 	}
 	return b.String()
+}
+
+// languagesOf are the languages identified, when several were to be.
+func languagesOf(j job.Job) []model.LanguageCodeItem {
+	var out []model.LanguageCodeItem
+	for _, l := range j.Detected.Languages {
+		out = append(out, model.LanguageCodeItem{LanguageCode: &l.Code, DurationInSeconds: ptr(l.Duration.Seconds())})
+	}
+	return out
 }

@@ -148,7 +148,7 @@ func (a *attempt) run(ctx context.Context) (end ending, err error) {
 	doc := document.Job{
 		Name: j.Name, AccountID: j.AccountID, LanguageOptions: j.Request.LanguageOptions,
 		Speakers: isTrue(settings(&j.Request).ShowSpeakerLabels), Alternatives: isTrue(settings(&j.Request).ShowAlternatives),
-		Tagged: filters != nil && j.filterMethod() == wordfilter.Tag,
+		MultipleLanguages: j.IdentifiesSeveral(), Tagged: filters != nil && j.filterMethod() == wordfilter.Tag,
 	}
 	if j.Identifies() {
 		doc.Identified = language.Identified(transcript.Languages, j.Request.LanguageOptions)
@@ -156,6 +156,9 @@ func (a *attempt) run(ctx context.Context) (end ending, err error) {
 			return end, failLanguage.as()
 		}
 		end.detected.LanguageCode, end.detected.LanguageScore = doc.Identified[0].Code, doc.Identified[0].Score
+	}
+	if j.IdentifiesSeveral() {
+		end.detected.Languages = language.Spoken(transcript.Segments, j.Request.LanguageOptions)
 	}
 	return end, a.publish(ctx, doc, filters.apply(j.filterMethod(), transcript), nil)
 }

@@ -86,7 +86,7 @@ func (r *recording) recognise(ctx context.Context) (speech.Transcript, error) {
 func (r *recording) settings() speech.Settings {
 	j := r.attempt.claim.Job
 	set := speech.Settings{Language: j.recogniserLanguage(), Priority: speech.PriorityBatch}
-	if set.Language == "" {
+	if set.MultipleLanguages = j.IdentifiesSeveral(); set.Language == "" {
 		set.LanguageCandidates = r.attempt.pool.cfg.Languages.Candidates(j.Request.LanguageOptions)
 	}
 	s := settings(&j.Request)

@@ -120,14 +120,10 @@ func TestStartRules(t *testing.T) {
 func TestStartRefusesByNameWhatIsNotThereYet(t *testing.T) {
 	cases := map[string]func(*request){
 		"Settings.VocabularyName": func(r *request) { r.Settings = &model.Settings{VocabularyName: ptr("v")} },
-		"Settings.ShowAlternatives": func(r *request) {
-			r.Settings = &model.Settings{ShowAlternatives: ptr(true), MaxAlternatives: ptr(int64(2))}
-		},
 		"ModelSettings": func(r *request) { r.ModelSettings = &model.ModelSettings{LanguageModelName: ptr("m")} },
 		"ContentRedaction": func(r *request) {
 			r.ContentRedaction = &model.ContentRedaction{RedactionType: ptr("PII"), RedactionOutput: ptr("redacted")}
 		},
-		"IdentifyMultipleLanguages": func(r *request) { r.LanguageCode, r.IdentifyMultipleLanguages = nil, ptr(true) },
 		"LanguageIdSettings.VocabularyName": func(r *request) {
 			identify(r)
 			r.LanguageIdSettings = map[string]model.LanguageIdSettings{"en-US": {VocabularyName: ptr("v")}}
