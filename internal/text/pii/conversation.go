@@ -24,6 +24,8 @@ type turn struct {
 	continues []bool
 	// written tells that the text has upper-case letters, so that these mean something.
 	written bool
+	// visit remembers whether the turn speaks of an appointment: 1 yes, -1 no.
+	visit int
 	// tagged are what the Tagger found.
 	tagged []Entity
 }
