@@ -90,8 +90,9 @@ func (z *PolicyAuthorizer) decide(ctx context.Context, c Caller, a Access, trace
 	return z.evaluate(ctx, a, conditionKeys{ctx: ctx, caller: &c, access: &a, tags: p.Tags}, p, trace)
 }
 
-// links is the rule for buckets of the service: a session that signs links reads its account's part of them, and does
-// nothing else; nobody else touches them, whatever policies say.
+// links is the rule for buckets of the service: a session that signs links reads its account's part of them, through S3
+// with the keys that this is under, and does nothing else; nobody else touches them, whatever policies say. Whoever
+// makes a link to what a customer's key protects must have asked for the key in the client's name.
 func (z *PolicyAuthorizer) links(c Caller, a Access) (d policy.Decision, decided bool) {
 	bucket, key := "", ""
 	if rest, ok := strings.CutPrefix(a.Resource, "arn:aws:s3:::"); ok {
@@ -102,7 +103,7 @@ func (z *PolicyAuthorizer) links(c Caller, a Access) (d policy.Decision, decided
 	// A service that acts on its own is no session: it has neither ARN nor key.
 	if p.Kind == KindService && (p.ARN != "" || p.AccessKeyID != "") {
 		own := p.AccountID != "" && strings.HasPrefix(key, p.AccountID+"/")
-		if service && own && a.Action == "s3:GetObject" {
+		if service && own && a.Action == "s3:GetObject" || a.Action == "kms:Decrypt" && z.opensLinked(c, a) {
 			return policy.Decision{Allowed: true}, true
 		}
 		return policy.Decision{By: policy.Session}, true
@@ -111,6 +112,17 @@ func (z *PolicyAuthorizer) links(c Caller, a Access) (d policy.Decision, decided
 		return policy.Decision{By: policy.Resource}, true
 	}
 	return policy.Decision{}, false
+}
+
+// opensLinked tells whether S3 opens, for a session that signs links, an object that such a link may name.
+func (z *PolicyAuthorizer) opensLinked(c Caller, a Access) bool {
+	bound := a.Keys["kms:encryptioncontext:aws:s3:arn"]
+	if len(bound) != 1 || len(c.Via) == 0 || c.Via[len(c.Via)-1] != "s3.amazonaws.com" || c.Principal.AccountID == "" {
+		return false
+	}
+	rest, ok := strings.CutPrefix(bound[0], "arn:aws:s3:::")
+	bucket, key, _ := strings.Cut(rest, "/")
+	return ok && z.serviceBucket(bucket) && strings.HasPrefix(key, c.Principal.AccountID+"/")
 }
 
 func (z *PolicyAuthorizer) evaluate(ctx context.Context, a Access, k conditionKeys, p Policies, trace bool) (policy.Decision, error) {

@@ -127,6 +127,9 @@ func TestAuthorize(t *testing.T) {
 		return a
 	}
 	keys := func(a iam.Access, kv map[string][]string) iam.Access { a.Keys = kv; return a }
+	opens := func(object string) iam.Access {
+		return keys(do("kms:Decrypt", on("arn:aws:kms:us-east-1:111111111111:key/k", authzHome)), map[string][]string{"kms:encryptioncontext:aws:s3:arn": {object}})
+	}
 	link := iam.Principal{Kind: iam.KindService, AccountID: authzHome, ARN: "arn:aws:sts::111111111111:assumed-role/AWSServiceRoleForTranscribe/links", AccessKeyID: "ASIA2", Service: iam.ServiceTranscribe}
 	acting := iam.Caller{Principal: iam.Principal{Kind: iam.KindService, Service: iam.ServiceTranscribe}, SourceAccount: authzHome, SourceARN: job}
 	asService := `{"Effect":"Allow","Principal":{"Service":"transcribe.amazonaws.com"},"Action":"s3:GetObject","Resource":"*","Condition":{"StringEquals":{"aws:SourceAccount":"111111111111"},"ArnLike":{"aws:SourceArn":"arn:aws:transcribe:*:111111111111:*"}}}`
@@ -208,6 +211,10 @@ func TestAuthorize(t *testing.T) {
 		{"links read no other account's", as(link), on("arn:aws:s3:::svc-1/222222222222/j.json", ""), "because no session policy allows the %s action"},
 		{"links read no account that begins so", as(link), on("arn:aws:s3:::svc-1/1111111111111/j.json", ""), "because no session policy allows the %s action"},
 		{"links write nothing", as(link), do("s3:PutObject", on("arn:aws:s3:::svc-1/111111111111/j.json", "")), "because no session policy allows the %s action"},
+		{"links open what they read", as(link).Through("s3.amazonaws.com"), opens("arn:aws:s3:::svc-1/111111111111/j.json"), ""},
+		{"links open no other account's", as(link).Through("s3.amazonaws.com"), opens("arn:aws:s3:::svc-1/222222222222/j.json"), "because no session policy allows the %s action"},
+		{"links open no other bucket's", as(link).Through("s3.amazonaws.com"), opens("arn:aws:s3:::media/111111111111/j.json"), "because no session policy allows the %s action"},
+		{"links open nothing but through S3", as(link), opens("arn:aws:s3:::svc-1/111111111111/j.json"), "because no session policy allows the %s action"},
 		{"links read no other bucket", as(link), on("arn:aws:s3:::media/111111111111/j.json", authzHome, `{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}`), "because no session policy allows the %s action"},
 		{"administrators touch no service bucket", user("admin"), on("arn:aws:s3:::svc-1/111111111111/j.json", authzHome), noResource},
 		{"nor does the root user", as(iam.Principal{Kind: iam.KindRoot, AccountID: authzHome, ARN: "arn:aws:iam::111111111111:root"}), on("arn:aws:s3:::svc-1", authzHome), noResource},

@@ -29,7 +29,9 @@ import (
 	"github.com/dictum/dictum/internal/store"
 	"github.com/dictum/dictum/internal/store/jobs"
 	objectstore "github.com/dictum/dictum/internal/store/objects"
+	"github.com/dictum/dictum/internal/store/vocabularyfilters"
 	"github.com/dictum/dictum/internal/transcribe/job"
+	"github.com/dictum/dictum/internal/transcribe/vocabularyfilter"
 )
 
 // Parts are what the command line knows and a configuration does not.
@@ -122,12 +124,12 @@ func build(ctx context.Context, config *Config, data *dataDir, parts Parts, log 
 		return nil, err
 	}
 	s.engine = process.Start(process.Config{Command: parts.EngineCommand, Preload: config.Preload, Logger: log})
-	jobService, err := s.jobs(ctx)
+	jobService, filters, err := s.jobs(ctx)
 	if err != nil {
 		return nil, err
 	}
 	front, err := gateway.New(gateway.Config{
-		Services:    s.services(jobService),
+		Services:    s.services(jobService, filters),
 		Credentials: s.security.credentials,
 		Authorizer:  s.security.authorizer,
 		Auditor:     s.security.audit,
@@ -149,7 +151,7 @@ func build(ctx context.Context, config *Config, data *dataDir, parts Parts, log 
 }
 
 // services are the AWS APIs.
-func (s *server) services(jobService *job.Service) []gateway.Service {
+func (s *server) services(jobService *job.Service, filters *vocabularyfilter.Service) []gateway.Service {
 	return []gateway.Service{
 		s3.New(s3.Config{Store: s.objects, Gate: s.security.keys, Principals: s.security.known, Domains: s.config.domains()}),
 		sts.New(s.security.sts),
@@ -157,17 +159,21 @@ func (s *server) services(jobService *job.Service) []gateway.Service {
 		kmsapi.New(s.security.keys),
 		cloudtrail.New(cloudtrail.Config{History: s.security.audit}),
 		transcribe.New(transcribe.Config{
-			Jobs: jobService, Presigner: links{s.security.links}, Keys: s.security.keys, Roles: s.security.directory,
+			Jobs: jobService, Filters: filters, Presigner: links{s.security.links}, Keys: s.security.keys, Roles: s.security.directory,
 		}),
 	}
 }
 
-// jobs puts together what requests do with jobs, the workers that run them, and the keeper that
-// removes them.
-func (s *server) jobs(ctx context.Context) (*job.Service, error) {
+// jobs puts together what requests do with jobs and the vocabulary filters that these name, the workers that run
+// jobs, and the keeper that removes them.
+func (s *server) jobs(ctx context.Context) (*job.Service, *vocabularyfilter.Service, error) {
 	table, err := jobs.Open(ctx, s.db)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	filterTable, err := vocabularyfilters.Open(ctx, s.db, table)
+	if err != nil {
+		return nil, nil, err
 	}
 	var quotas job.Quotas
 	if s.config.Quotas == "aws" {
@@ -181,18 +187,20 @@ func (s *server) jobs(ctx context.Context) (*job.Service, error) {
 		Roles: s.security.sts, Keys: s.security.keys, Buckets: s.objects, Rules: guarded.NewRules(s.objects, s.security.keys),
 		Authorizer: s.security.authorizer,
 	}
+	filters := &vocabularyfilter.Service{Store: filterTable, Rights: rights, Objects: s.objects, Buckets: s.objects, Quotas: quotas}
 	s.pool = job.NewPool(job.PoolConfig{
 		Queue: table, Rights: rights, Objects: s.objects, Audit: s.security.audit, Recognizer: s.engine, Observer: observer, Quotas: quotas,
-		Audio: audio.Options{FFmpeg: s.config.FFmpeg}, Owner: owner, Workers: s.config.Jobs, Grace: s.config.Grace,
+		Filters: filters, Audio: audio.Options{FFmpeg: s.config.FFmpeg}, Owner: owner, Workers: s.config.Jobs, Grace: s.config.Grace,
 	})
 	service := &job.Service{
 		Store: table, Tags: table, Rights: rights, Objects: s.objects, Buckets: s.objects, Quotas: quotas, Observer: observer,
+		Filters: filters, TagStores: map[string]job.TagStore{vocabularyfilter.Kind: filterTable},
 		Accepted: s.pool.Wake, Deleted: s.pool.Cancel,
 	}
 	s.keeper = &job.Keeper{
 		Service: service, Retention: s.config.Retention, OutputRetention: s.config.OutputRetention, Audit: s.security.audit,
 	}
-	return service, nil
+	return service, filters, nil
 }
 
 func (s *server) checks() []check {

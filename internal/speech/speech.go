@@ -97,6 +97,8 @@ type Item struct {
 	Confidence float64
 	// NoSpaceBefore is set where the script joins this item to the one before (punctuation, Chinese, Japanese, Thai).
 	NoSpaceBefore bool
+	// FilterMatch is set where a word filter that tags found the item.
+	FilterMatch bool
 }
 
 // ItemKind tells words from punctuation.

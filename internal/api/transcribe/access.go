@@ -9,6 +9,7 @@ import (
 	"github.com/dictum/dictum/internal/iam"
 	"github.com/dictum/dictum/internal/transcribe/job"
 	"github.com/dictum/dictum/internal/transcribe/model"
+	"github.com/dictum/dictum/internal/transcribe/vocabularyfilter"
 )
 
 // The permissions that operations need: which action, on which ARN, with which condition keys
@@ -23,11 +24,20 @@ type kind struct {
 }
 
 // kinds are the kinds of resources that there are.
-func (a *API) kinds() []kind { return []kind{a.transcriptionJob()} }
+func (a *API) kinds() []kind { return []kind{a.transcriptionJob(), a.vocabularyFilter()} }
 
 func (a *API) transcriptionJob() kind {
-	return kind{name: "transcription-job", tags: func(ctx context.Context, s job.Scope, name string) (map[string]string, error) {
-		tags, err := a.jobs.Tags.Tags(ctx, s, name)
+	return kindIn("transcription-job", func() job.TagStore { return a.jobs.Tags })
+}
+
+func (a *API) vocabularyFilter() kind {
+	return kindIn(vocabularyfilter.Kind, func() job.TagStore { return a.filters.Store })
+}
+
+// kindIn is a kind whose tags are in a store.
+func kindIn(name string, store func() job.TagStore) kind {
+	return kind{name: name, tags: func(ctx context.Context, s job.Scope, name string) (map[string]string, error) {
+		tags, err := store().Tags(ctx, s, name)
 		if errors.Is(err, job.ErrNotFound) {
 			return nil, nil
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/dictum/dictum/internal/kms"
 	"github.com/dictum/dictum/internal/transcribe/job"
 	"github.com/dictum/dictum/internal/transcribe/model"
+	"github.com/dictum/dictum/internal/transcribe/vocabularyfilter"
 )
 
 // LinkLife is how long a link to service-managed output works (spec transcript-json.md §1.3).
@@ -42,6 +43,7 @@ type RoleFinder interface {
 // Config is what the API needs.
 type Config struct {
 	Jobs      *job.Service
+	Filters   *vocabularyfilter.Service
 	Presigner Presigner
 	// Keys is optional: how policies see the key that a request names.
 	Keys KeyFinder
@@ -54,6 +56,7 @@ type Config struct {
 // API carries out the operations.
 type API struct {
 	jobs      *job.Service
+	filters   *vocabularyfilter.Service
 	presigner Presigner
 	keys      KeyFinder
 	roles     RoleFinder
@@ -63,7 +66,7 @@ type API struct {
 // New makes the service for the gateway. Operations of the service model that this version does not
 // carry out answer with a BadRequestException that says so.
 func New(cfg Config) *awsjson.Service {
-	a := &API{jobs: cfg.Jobs, presigner: cfg.Presigner, keys: cfg.Keys, roles: cfg.Roles, limits: newLimits(cfg.Jobs.Quotas, cfg.Now)}
+	a := &API{jobs: cfg.Jobs, filters: cfg.Filters, presigner: cfg.Presigner, keys: cfg.Keys, roles: cfg.Roles, limits: newLimits(cfg.Jobs.Quotas, cfg.Now)}
 	ops := a.operations()
 	for _, name := range model.Operations() {
 		if _, ok := ops[name]; !ok {
@@ -91,6 +94,11 @@ func (a *API) operations() awsjson.Operations {
 		"GetTranscriptionJob":    awsjson.OpOn(a.getAccess, a.get),
 		"DeleteTranscriptionJob": awsjson.OpOn(a.deleteAccess, a.delete),
 		"ListTranscriptionJobs":  awsjson.Op(a.list),
+		"CreateVocabularyFilter": awsjson.OpOn(a.createFilterAccess, a.createFilter),
+		"GetVocabularyFilter":    awsjson.OpOn(a.getFilterAccess, a.getFilter),
+		"ListVocabularyFilters":  awsjson.Op(a.listFilters),
+		"UpdateVocabularyFilter": awsjson.OpOn(a.updateFilterAccess, a.updateFilter),
+		"DeleteVocabularyFilter": awsjson.OpOn(a.deleteFilterAccess, a.deleteFilter),
 		"TagResource":            awsjson.OpOn(a.tagAccess, a.tag),
 		"UntagResource":          awsjson.OpOn(a.untagAccess, a.untag),
 		"ListTagsForResource":    awsjson.OpOn(a.listTagsAccess, a.listTags),

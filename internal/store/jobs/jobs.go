@@ -251,16 +251,26 @@ func (s *Jobs) Delete(ctx context.Context, id string, garbage []job.Garbage) err
 		if _, err := tx.ExecContext(ctx, `DELETE FROM transcription_jobs WHERE seq = ?`, seq); err != nil {
 			return fmt.Errorf("delete job: %w", err)
 		}
-		return putGarbage(ctx, tx, garbage)
+		return PutGarbage(ctx, tx, garbage...)
 	})
 }
 
-func putGarbage(ctx context.Context, tx *sql.Tx, garbage []job.Garbage) error {
+// PutGarbage remembers service-managed objects for removal, as part of a transaction on this database: the jobs' own
+// and other resources'.
+func PutGarbage(ctx context.Context, tx *sql.Tx, garbage ...job.Garbage) error {
 	for _, g := range garbage {
 		if _, err := tx.ExecContext(ctx, `INSERT INTO transcription_garbage (bucket, key, due_ms) VALUES (?, ?, ?)
 			ON CONFLICT (bucket, key) DO UPDATE SET due_ms = max(due_ms, excluded.due_ms)`, g.Bucket, g.Key, millis(g.NotBefore)); err != nil {
 			return fmt.Errorf("remember output to delete: %w", err)
 		}
+	}
+	return nil
+}
+
+// KeepGarbage takes an object back from those that are to be removed.
+func KeepGarbage(ctx context.Context, tx *sql.Tx, at job.Location) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM transcription_garbage WHERE bucket = ? AND key = ?`, at.Bucket, at.Key); err != nil {
+		return fmt.Errorf("keep object: %w", err)
 	}
 	return nil
 }
@@ -304,7 +314,7 @@ func (s *Jobs) DropOutput(ctx context.Context, id string, garbage []job.Garbage)
 		if n == 0 {
 			return job.ErrNotFound
 		}
-		return putGarbage(ctx, tx, garbage)
+		return PutGarbage(ctx, tx, garbage...)
 	})
 }
 

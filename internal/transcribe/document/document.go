@@ -52,6 +52,8 @@ type Item struct {
 	// StartTime and EndTime are seconds from the start of the media, as strings.
 	StartTime string `json:"start_time,omitempty"`
 	EndTime   string `json:"end_time,omitempty"`
+	// VocabularyFilterMatch is there, true or false, when a vocabulary filter tags (spec transcript-json.md §2.9).
+	VocabularyFilterMatch *bool `json:"vocabularyFilterMatch,omitempty"`
 }
 
 // Alternative is what an item says. Batch items have one.
@@ -74,6 +76,8 @@ type Job struct {
 	Name, AccountID string
 	// Identified is set when the language was to be identified: the scores, best first.
 	Identified []language.Score
+	// Tagged tells that a vocabulary filter tagged the items.
+	Tagged bool
 }
 
 // Build makes the document of a finished recognition. The same input gives the same document.
@@ -99,7 +103,11 @@ func Build(job Job, t speech.Transcript) Transcript {
 		}
 		for _, item := range segment.Items {
 			a.Items = append(a.Items, len(d.Results.Items))
-			d.Results.Items = append(d.Results.Items, buildItem(len(d.Results.Items), item))
+			built := buildItem(len(d.Results.Items), item)
+			if job.Tagged {
+				built.VocabularyFilterMatch = &item.FilterMatch
+			}
+			d.Results.Items = append(d.Results.Items, built)
 		}
 		d.Results.AudioSegments = append(d.Results.AudioSegments, a)
 		if whole.Len() > 0 && !segment.Items[0].NoSpaceBefore {

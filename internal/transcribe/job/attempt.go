@@ -15,6 +15,7 @@ import (
 	"github.com/dictum/dictum/internal/objects"
 	"github.com/dictum/dictum/internal/speech"
 	"github.com/dictum/dictum/internal/text/subtitle"
+	"github.com/dictum/dictum/internal/text/wordfilter"
 	"github.com/dictum/dictum/internal/transcribe/document"
 	"github.com/dictum/dictum/internal/transcribe/language"
 )
@@ -139,12 +140,17 @@ func (a *attempt) run(ctx context.Context) (end ending, err error) {
 		return end, err
 	}
 
+	filters, err := a.filters(ctx)
+	if err != nil {
+		return end, err
+	}
 	transcript, err := a.recognise(ctx, stream)
 	if err != nil {
 		return end, err
 	}
+	transcript = filters.apply(j.filterMethod(), transcript)
 	end.audio, end.speech = transcript.Duration, transcript.Speech
-	doc := document.Job{Name: j.Name, AccountID: j.AccountID}
+	doc := document.Job{Name: j.Name, AccountID: j.AccountID, Tagged: filters != nil && j.filterMethod() == wordfilter.Tag}
 	if j.Identifies() {
 		doc.Identified = language.Identified(transcript.Languages, j.Request.LanguageOptions)
 		if len(doc.Identified) == 0 {

@@ -21,8 +21,11 @@ type Scope struct {
 }
 
 // ARN is the resource name of the job called name.
-func (s Scope) ARN(name string) string {
-	return "arn:aws:transcribe:" + s.Region + ":" + s.AccountID + ":transcription-job/" + name
+func (s Scope) ARN(name string) string { return s.ResourceARN("transcription-job", name) }
+
+// ResourceARN is the name of a resource of any kind ("vocabulary-filter").
+func (s Scope) ResourceARN(kind, name string) string {
+	return "arn:aws:transcribe:" + s.Region + ":" + s.AccountID + ":" + kind + "/" + name
 }
 
 // Status is a job's place in its life, in AWS's spelling.

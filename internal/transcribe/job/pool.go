@@ -45,6 +45,8 @@ type PoolConfig struct {
 	Objects    objects.ReadWriter
 	Recognizer speech.Recognizer
 	Languages  *language.Set
+	// Filters are the vocabulary filters that jobs name; without, such a job fails.
+	Filters  Filters
 	Audio      audio.Options
 	Quotas     Quotas
 	Observer   Observer

@@ -15,6 +15,8 @@ type Quotas struct {
 	QueuedJobs int `yaml:"queued_jobs"`
 	// QueueShare is the part of ConcurrentJobs, 0 to 1, that jobs out of the queue may take; 0 means all.
 	QueueShare float64 `yaml:"queue_share"`
+	// VocabularyFilters is how many vocabulary filters there may be.
+	VocabularyFilters int `yaml:"vocabulary_filters"`
 	// StartRate, GetRate, DeleteRate and ListRate are requests a second.
 	StartRate  float64 `yaml:"start_rate"`
 	GetRate    float64 `yaml:"get_rate"`
@@ -24,7 +26,7 @@ type Quotas struct {
 
 // AWSQuotas are AWS's defaults (spec transcribe-batch.md §11).
 var AWSQuotas = Quotas{
-	ConcurrentJobs: 250, QueuedJobs: 10_000, QueueShare: 0.9,
+	ConcurrentJobs: 250, QueuedJobs: 10_000, QueueShare: 0.9, VocabularyFilters: 100,
 	StartRate: 25, GetRate: 30, DeleteRate: 5, ListRate: 5,
 }
 
@@ -68,7 +70,7 @@ func (q Quotas) promotes(l Load) bool {
 
 // Validate says what is wrong with configured quotas.
 func (q Quotas) Validate() error {
-	if q.ConcurrentJobs < 0 || q.QueuedJobs < 0 || q.StartRate < 0 || q.GetRate < 0 || q.DeleteRate < 0 || q.ListRate < 0 {
+	if q.ConcurrentJobs < 0 || q.QueuedJobs < 0 || q.VocabularyFilters < 0 || q.StartRate < 0 || q.GetRate < 0 || q.DeleteRate < 0 || q.ListRate < 0 {
 		return errors.New("quotas: a limit is negative")
 	}
 	if q.QueueShare < 0 || q.QueueShare > 1 {

@@ -68,11 +68,18 @@ type session struct {
 	job    Job
 	// own is who started the job, or its role.
 	own iam.Caller
+	// source is the ARN of what the session is for.
+	source string
 }
 
 // session asks who the job acts as now.
 func (r *Rights) session(ctx context.Context, j Job) (session, error) {
-	s := session{rights: r, job: j, own: r.caller(j)}
+	return r.sessionFor(ctx, j, j.ARN(j.Name))
+}
+
+// sessionFor is a session for the sake of another resource than the job.
+func (r *Rights) sessionFor(ctx context.Context, j Job, source string) (session, error) {
+	s := session{rights: r, job: j, own: r.caller(j), source: source}
 	role := j.role()
 	if role == "" {
 		s.own.Principal = j.Principal
@@ -80,7 +87,7 @@ func (r *Rights) session(ctx context.Context, j Job) (session, error) {
 		return s, nil
 	}
 	var err error
-	s.own.Principal, err = r.Roles.ServiceRole(ctx, role, iam.ServiceTranscribe, j.AccountID, j.ARN(j.Name))
+	s.own.Principal, err = r.Roles.ServiceRole(ctx, role, iam.ServiceTranscribe, j.AccountID, source)
 	if err != nil {
 		return session{}, fmt.Errorf("assume data access role: %w", err)
 	}
@@ -100,7 +107,7 @@ func (r *Rights) caller(j Job) iam.Caller {
 func (s session) service() iam.Caller {
 	c := s.rights.caller(s.job)
 	c.Principal = iam.Principal{Kind: iam.KindService, Service: iam.ServiceTranscribe}
-	c.SourceAccount, c.SourceARN = s.job.AccountID, s.job.ARN(s.job.Name)
+	c.SourceAccount, c.SourceARN = s.job.AccountID, s.source
 	return c
 }
 

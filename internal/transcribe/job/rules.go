@@ -126,7 +126,8 @@ var startRules = []rule{
 	{
 		"VocabularyFilterName and VocabularyFilterMethod go together",
 		func(r *startRequest) bool {
-			return (settings(r).VocabularyFilterName == nil) != (settings(r).VocabularyFilterMethod == nil)
+			name, method := settings(r).VocabularyFilterName != nil, settings(r).VocabularyFilterMethod != nil
+			return name && !method || method && !name && !namesFilter(r)
 		},
 		"You must specify VocabularyFilterName and VocabularyFilterMethod together. Add the missing one and try your request again.",
 	},
@@ -185,11 +186,15 @@ var unavailable = []struct {
 	{"Settings.ShowSpeakerLabels", func(r *startRequest) bool { return isTrue(settings(r).ShowSpeakerLabels) }},
 	{"Settings.ChannelIdentification", func(r *startRequest) bool { return isTrue(settings(r).ChannelIdentification) }},
 	{"Settings.ShowAlternatives", func(r *startRequest) bool { return isTrue(settings(r).ShowAlternatives) }},
-	{"Settings.VocabularyFilterName", func(r *startRequest) bool { return settings(r).VocabularyFilterName != nil }},
 	{"ModelSettings", func(r *startRequest) bool { return r.ModelSettings != nil && r.ModelSettings.LanguageModelName != nil }},
 	{"ContentRedaction", func(r *startRequest) bool { return r.ContentRedaction != nil }},
 	{"IdentifyMultipleLanguages", func(r *startRequest) bool { return isTrue(r.IdentifyMultipleLanguages) }},
-	{"LanguageIdSettings", func(r *startRequest) bool { return r.LanguageIdSettings != nil }},
+	{"LanguageIdSettings.VocabularyName", func(r *startRequest) bool {
+		return anyValue(r.LanguageIdSettings, func(s model.LanguageIdSettings) bool { return s.VocabularyName != nil })
+	}},
+	{"LanguageIdSettings.LanguageModelName", func(r *startRequest) bool {
+		return anyValue(r.LanguageIdSettings, func(s model.LanguageIdSettings) bool { return s.LanguageModelName != nil })
+	}},
 	{"ToxicityDetection", func(r *startRequest) bool { return r.ToxicityDetection != nil }},
 }
 
@@ -225,9 +230,11 @@ func checkStart(r *startRequest, languages language.Set) error {
 	return nil
 }
 
-// checkTags applies the rules of tags outside Start.
-func checkTags(tags []model.Tag) error {
+// CheckTags applies the rules of tags outside Start.
+func CheckTags(tags []model.Tag) error {
 	switch {
+	case len(tags) > MaxTags:
+		return errTooManyTags
 	case tagsRepeat(tags):
 		return awserr.BadRequest(msgTagsRepeat)
 	case tagsReserved(tags):

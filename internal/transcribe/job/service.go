@@ -32,6 +32,10 @@ type Service struct {
 	Rights  *Rights
 	Objects objects.ReadWriter
 	Buckets Buckets
+	// Filters are the vocabulary filters that jobs may name; without, there are none.
+	Filters Filters
+	// TagStores keep the tags of other kinds of resources, by the kind's name in ARNs.
+	TagStores map[string]TagStore
 	// Languages are those that the recogniser knows; the zero value means Whisper base's.
 	Languages *language.Set
 	// Quotas are optional: the zero value does not limit.
@@ -62,6 +66,9 @@ func (s *Service) Start(ctx context.Context, c Caller, r *model.StartTranscripti
 		languages = *s.Languages
 	}
 	if err := checkStart(r, languages); err != nil {
+		return Job{}, err
+	}
+	if err := s.checkFilters(ctx, c, r); err != nil {
 		return Job{}, err
 	}
 	j := Job{ID: s.newID(), Scope: c.Scope, Name: *r.TranscriptionJobName, Request: *r, Principal: c.Identity.Principal, Created: s.now()}

@@ -127,17 +127,18 @@ func TestStartRefusesByNameWhatIsNotThereYet(t *testing.T) {
 		"Settings.ShowAlternatives": func(r *request) {
 			r.Settings = &model.Settings{ShowAlternatives: ptr(true), MaxAlternatives: ptr(int64(2))}
 		},
-		"Settings.VocabularyFilterName": func(r *request) {
-			r.Settings = &model.Settings{VocabularyFilterName: ptr("f"), VocabularyFilterMethod: ptr("mask")}
-		},
 		"ModelSettings": func(r *request) { r.ModelSettings = &model.ModelSettings{LanguageModelName: ptr("m")} },
 		"ContentRedaction": func(r *request) {
 			r.ContentRedaction = &model.ContentRedaction{RedactionType: ptr("PII"), RedactionOutput: ptr("redacted")}
 		},
 		"IdentifyMultipleLanguages": func(r *request) { r.LanguageCode, r.IdentifyMultipleLanguages = nil, ptr(true) },
-		"LanguageIdSettings": func(r *request) {
+		"LanguageIdSettings.VocabularyName": func(r *request) {
 			identify(r)
 			r.LanguageIdSettings = map[string]model.LanguageIdSettings{"en-US": {VocabularyName: ptr("v")}}
+		},
+		"LanguageIdSettings.LanguageModelName": func(r *request) {
+			identify(r)
+			r.LanguageIdSettings = map[string]model.LanguageIdSettings{"en-US": {LanguageModelName: ptr("m")}}
 		},
 		"ToxicityDetection": func(r *request) {
 			r.ToxicityDetection = []model.ToxicityDetectionSettings{{ToxicityCategories: []string{"ALL"}}}

@@ -13,13 +13,18 @@ import (
 // errResource answers to an ARN of something that is not there (spec transcribe-batch.md §10).
 var errResource = &awserr.Error{Code: "NotFoundException", Status: 400, Message: "The requested resource couldn't be found. Check the resource ARN and try your request again."}
 
-// taggable returns the name of the job that an ARN names. In this version jobs are all there is; what
-// belongs to another account or region does not exist for the caller.
-func taggable(c Caller, arn string) (string, error) {
+// tagged returns the name of the resource that an ARN names, and where its tags are. What belongs to another account
+// or region does not exist for the caller.
+func (s *Service) tagged(c Caller, arn string) (store TagStore, name string, err error) {
 	if name, ok := strings.CutPrefix(arn, c.ARNPrefix()); ok {
-		return name, nil
+		return s.Tags, name, nil
 	}
-	return "", errResource
+	for kind, store := range s.TagStores {
+		if name, ok := strings.CutPrefix(arn, c.ResourceARN(kind, "")); ok {
+			return store, name, nil
+		}
+	}
+	return nil, "", errResource
 }
 
 // ARNPrefix is what the ARNs of the scope's jobs begin with.
@@ -30,11 +35,11 @@ func (s *Service) ListTags(ctx context.Context, c Caller, r *model.ListTagsForRe
 	if err := model.Validate("ListTagsForResource", r); err != nil {
 		return nil, err
 	}
-	name, err := taggable(c, *r.ResourceArn)
+	store, name, err := s.tagged(c, *r.ResourceArn)
 	if err != nil {
 		return nil, err
 	}
-	tags, err := s.Tags.Tags(ctx, c.Scope, name)
+	tags, err := store.Tags(ctx, c.Scope, name)
 	return tags, tagError(err)
 }
 
@@ -43,10 +48,10 @@ func (s *Service) TagResource(ctx context.Context, c Caller, r *model.TagResourc
 	if err := model.Validate("TagResource", r); err != nil {
 		return err
 	}
-	if err := checkTags(r.Tags); err != nil {
+	if err := CheckTags(r.Tags); err != nil {
 		return err
 	}
-	name, err := taggable(c, *r.ResourceArn)
+	store, name, err := s.tagged(c, *r.ResourceArn)
 	if err != nil {
 		return err
 	}
@@ -54,7 +59,7 @@ func (s *Service) TagResource(ctx context.Context, c Caller, r *model.TagResourc
 	for i, t := range r.Tags {
 		tags[i] = Tag{text(t.Key), text(t.Value)}
 	}
-	return tagError(s.Tags.SetTags(ctx, c.Scope, name, tags, MaxTags))
+	return tagError(store.SetTags(ctx, c.Scope, name, tags, MaxTags))
 }
 
 // UntagResource removes tags by key.
@@ -62,11 +67,11 @@ func (s *Service) UntagResource(ctx context.Context, c Caller, r *model.UntagRes
 	if err := model.Validate("UntagResource", r); err != nil {
 		return err
 	}
-	name, err := taggable(c, *r.ResourceArn)
+	store, name, err := s.tagged(c, *r.ResourceArn)
 	if err != nil {
 		return err
 	}
-	return tagError(s.Tags.RemoveTags(ctx, c.Scope, name, r.TagKeys))
+	return tagError(store.RemoveTags(ctx, c.Scope, name, r.TagKeys))
 }
 
 func tagError(err error) error {

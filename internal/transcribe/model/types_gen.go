@@ -13,9 +13,38 @@ type ContentRedaction struct {
 	PiiEntityTypes  []string `json:"PiiEntityTypes,omitzero"`
 }
 
+// CreateVocabularyFilterRequest is the model's shape of that name.
+type CreateVocabularyFilterRequest struct {
+	VocabularyFilterName    *string                  `json:"VocabularyFilterName,omitzero"`
+	LanguageCode            *string                  `json:"LanguageCode,omitzero"`
+	Words                   []string                 `json:"Words,omitzero"`
+	VocabularyFilterFileUri *string                  `json:"VocabularyFilterFileUri,omitzero"`
+	Tags                    []Tag                    `json:"Tags,omitzero"`
+	DataAccessRoleArn       *string                  `json:"DataAccessRoleArn,omitzero"`
+	EncryptionConfiguration *EncryptionConfiguration `json:"EncryptionConfiguration,omitzero"`
+}
+
+// CreateVocabularyFilterResponse is the model's shape of that name.
+type CreateVocabularyFilterResponse struct {
+	VocabularyFilterName *string    `json:"VocabularyFilterName,omitzero"`
+	LanguageCode         *string    `json:"LanguageCode,omitzero"`
+	LastModifiedTime     *time.Time `json:"LastModifiedTime,omitzero"`
+}
+
 // DeleteTranscriptionJobRequest is the model's shape of that name.
 type DeleteTranscriptionJobRequest struct {
 	TranscriptionJobName *string `json:"TranscriptionJobName,omitzero"`
+}
+
+// DeleteVocabularyFilterRequest is the model's shape of that name.
+type DeleteVocabularyFilterRequest struct {
+	VocabularyFilterName *string `json:"VocabularyFilterName,omitzero"`
+}
+
+// EncryptionConfiguration is the model's shape of that name.
+type EncryptionConfiguration struct {
+	KMSEncryptionContext map[string]string `json:"KMSEncryptionContext,omitzero"`
+	KMSKey               *string           `json:"KMSKey,omitzero"`
 }
 
 // GetTranscriptionJobRequest is the model's shape of that name.
@@ -26,6 +55,21 @@ type GetTranscriptionJobRequest struct {
 // GetTranscriptionJobResponse is the model's shape of that name.
 type GetTranscriptionJobResponse struct {
 	TranscriptionJob *TranscriptionJob `json:"TranscriptionJob,omitzero"`
+}
+
+// GetVocabularyFilterRequest is the model's shape of that name.
+type GetVocabularyFilterRequest struct {
+	VocabularyFilterName *string `json:"VocabularyFilterName,omitzero"`
+}
+
+// GetVocabularyFilterResponse is the model's shape of that name.
+type GetVocabularyFilterResponse struct {
+	VocabularyFilterName    *string                  `json:"VocabularyFilterName,omitzero"`
+	LanguageCode            *string                  `json:"LanguageCode,omitzero"`
+	LastModifiedTime        *time.Time               `json:"LastModifiedTime,omitzero"`
+	DownloadUri             *string                  `json:"DownloadUri,omitzero"`
+	DataAccessRoleArn       *string                  `json:"DataAccessRoleArn,omitzero"`
+	EncryptionConfiguration *EncryptionConfiguration `json:"EncryptionConfiguration,omitzero"`
 }
 
 // JobExecutionSettings is the model's shape of that name.
@@ -71,6 +115,19 @@ type ListTranscriptionJobsResponse struct {
 	Status                    *string                   `json:"Status,omitzero"`
 	NextToken                 *string                   `json:"NextToken,omitzero"`
 	TranscriptionJobSummaries []TranscriptionJobSummary `json:"TranscriptionJobSummaries,omitzero"`
+}
+
+// ListVocabularyFiltersRequest is the model's shape of that name.
+type ListVocabularyFiltersRequest struct {
+	NextToken    *string `json:"NextToken,omitzero"`
+	MaxResults   *int64  `json:"MaxResults,omitzero"`
+	NameContains *string `json:"NameContains,omitzero"`
+}
+
+// ListVocabularyFiltersResponse is the model's shape of that name.
+type ListVocabularyFiltersResponse struct {
+	NextToken         *string                `json:"NextToken,omitzero"`
+	VocabularyFilters []VocabularyFilterInfo `json:"VocabularyFilters,omitzero"`
 }
 
 // Media is the model's shape of that name.
@@ -220,4 +277,27 @@ type UntagResourceRequest struct {
 
 // UntagResourceResponse is the model's shape of that name.
 type UntagResourceResponse struct {
+}
+
+// UpdateVocabularyFilterRequest is the model's shape of that name.
+type UpdateVocabularyFilterRequest struct {
+	VocabularyFilterName    *string                  `json:"VocabularyFilterName,omitzero"`
+	Words                   []string                 `json:"Words,omitzero"`
+	VocabularyFilterFileUri *string                  `json:"VocabularyFilterFileUri,omitzero"`
+	DataAccessRoleArn       *string                  `json:"DataAccessRoleArn,omitzero"`
+	EncryptionConfiguration *EncryptionConfiguration `json:"EncryptionConfiguration,omitzero"`
+}
+
+// UpdateVocabularyFilterResponse is the model's shape of that name.
+type UpdateVocabularyFilterResponse struct {
+	VocabularyFilterName *string    `json:"VocabularyFilterName,omitzero"`
+	LanguageCode         *string    `json:"LanguageCode,omitzero"`
+	LastModifiedTime     *time.Time `json:"LastModifiedTime,omitzero"`
+}
+
+// VocabularyFilterInfo is the model's shape of that name.
+type VocabularyFilterInfo struct {
+	VocabularyFilterName *string    `json:"VocabularyFilterName,omitzero"`
+	LanguageCode         *string    `json:"LanguageCode,omitzero"`
+	LastModifiedTime     *time.Time `json:"LastModifiedTime,omitzero"`
 }

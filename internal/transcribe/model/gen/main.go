@@ -25,6 +25,7 @@ import (
 // implemented are the operations whose wire types are generated.
 var implemented = []string{
 	"StartTranscriptionJob", "GetTranscriptionJob", "ListTranscriptionJobs", "DeleteTranscriptionJob",
+	"CreateVocabularyFilter", "GetVocabularyFilter", "ListVocabularyFilters", "UpdateVocabularyFilter", "DeleteVocabularyFilter",
 	"TagResource", "UntagResource", "ListTagsForResource",
 }
 
