@@ -17,6 +17,10 @@ python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-ven
 # For the tests only: Debian's AWS CLI v2, and sox, which writes the AMR that Debian's ffmpeg only reads.
 [[ -x $AWS_CLI_V2 ]] || missing+=(awscli)
 sox --help 2>/dev/null | grep -q amr-nb || missing+=(sox libsox-fmt-all)
+# Human recordings on the telephone, in English and French.
+for language in en fr; do
+	[[ -d /usr/share/asterisk/sounds/$language ]] || missing+=("asterisk-core-sounds-$language-wav")
+done
 if ((${#missing[@]})); then
 	say "System packages: ${missing[*]}"
 	have apt-get || die "this system has no apt-get; install these by its own means: ${missing[*]}"

@@ -77,15 +77,15 @@ def _pcm(path: str, rate: int) -> bytes:
     return out.stdout
 
 
-def join(parts: list[str], rate: int, out: pathlib.Path) -> pathlib.Path:
-    """Writes the recordings one after the other, with a pause between, as a mono WAV file."""
+def join(parts: list[str], rate: int, out: pathlib.Path, gap: float = GAP_SECONDS) -> pathlib.Path:
+    """Writes the recordings one after the other, with a pause after each, as a mono WAV file."""
     with wave.open(str(out), "wb") as w:
         w.setnchannels(1)
         w.setsampwidth(2)
         w.setframerate(rate)
         for part in parts:
             w.writeframes(_pcm(part, rate))
-            w.writeframes(bytes(2 * int(rate * GAP_SECONDS)))
+            w.writeframes(bytes(2 * int(rate * gap)))
     return out
 
 

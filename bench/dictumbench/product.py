@@ -16,12 +16,12 @@ READY_SECONDS = 60
 CODES = {"en": "en-US", "es": "es-US", "fr": "fr-FR", "it": "it-IT", "ru": "ru-RU"}
 
 
-def transcribe(binary: str, files: list[str], language: str, threads: int, out: pathlib.Path) -> dict:
-    """Runs `dictum transcribe` over files of one language; the transcripts are left in out as
-    <stem>.json. Returns its --stats with the process's peak_rss_bytes."""
+def transcribe(binary: str, files: list[str], language: str, threads: int, out: pathlib.Path, *options: str) -> dict:
+    """Runs `dictum transcribe` over files; the transcripts are left in out as <stem>.json. Returns its
+    --stats with the process's peak_rss_bytes."""
     out.mkdir(parents=True, exist_ok=True)
     command = [binary, "transcribe", "--quiet", "--stats", "--threads", str(threads), "--language", language,
-               "--format", "json", "-o", str(out), *files]
+               "--format", "json", "-o", str(out), *options, *files]
     with open(out / "stderr", "w+", encoding="utf-8") as stderr:
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr) as process:
             _, status, usage = os.wait4(process.pid, 0)
@@ -129,9 +129,15 @@ def upload(server: Server, bucket: str, files: list[str]) -> None:
         s3.upload_file(path, bucket, pathlib.Path(path).name)
 
 
-def start(server: Server, bucket: str, name: str, key: str, language: str) -> None:
+def start(server: Server, bucket: str, name: str, key: str, language: str, **more) -> None:
     server.client("transcribe").start_transcription_job(
-        TranscriptionJobName=name, LanguageCode=CODES[language], Media={"MediaFileUri": f"s3://{bucket}/{key}"})
+        TranscriptionJobName=name, LanguageCode=CODES[language], Media={"MediaFileUri": f"s3://{bucket}/{key}"}, **more)
+
+
+def seconds(server: Server, name: str) -> float:
+    """How long a job took that has ended."""
+    job = server.client("transcribe").get_transcription_job(TranscriptionJobName=name)["TranscriptionJob"]
+    return (job["CompletionTime"] - job["StartTime"]).total_seconds()
 
 
 def await_jobs(server: Server, names: list[str]) -> None:

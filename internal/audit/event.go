@@ -45,7 +45,8 @@ type Resource struct {
 
 // Recorder keeps events.
 type Recorder interface {
-	// Record returns once the event is durable. When it fails, what the event tells of must not be
+	// Record returns once the event survives the end of the process, and, if it tells of a change, a power
+	// failure. When it fails, what the event tells of must not be
 	// answered with success.
 	Record(ctx context.Context, e Event) error
 }

@@ -16,6 +16,8 @@ import (
 const (
 	// DefaultMaxFile is how large a file grows before the next begins, in bytes.
 	DefaultMaxFile = 64 << 20
+	// lazySync is how long an event that changed nothing may wait for the disk, after it was acknowledged.
+	lazySync = 100 * time.Millisecond
 	// DefaultDigestRecords and DefaultDigestInterval are how many records, and how long, until the chain is
 	// signed again.
 	DefaultDigestRecords  = 1000
@@ -53,6 +55,9 @@ type Config struct {
 	MaxFile        int64
 	DigestRecords  int
 	DigestInterval time.Duration
+	// SyncAll has every event synced to disk before Record returns. Without it, those that changed nothing (reads, and
+	// what was refused) survive the end of the process from then on, and a power failure from lazySync later.
+	SyncAll bool
 	// Log gets failures and what was found wrong at opening; nil means slog.Default.
 	Log *slog.Logger
 	// Now is the clock; nil means time.Now.
@@ -121,7 +126,9 @@ type tip struct {
 // pending is an event on its way to the disk.
 type pending struct {
 	entries []entry
-	done    chan error
+	// sync asks for power failures to be survived before the event is acknowledged.
+	sync bool
+	done chan error
 }
 
 // Open opens the log or begins one. A record that a crash left unfinished is cut off; anything else
@@ -151,7 +158,7 @@ func (l *Log) Record(ctx context.Context, e Event) error {
 	if err != nil {
 		return fmt.Errorf("encode audit record: %w", err)
 	}
-	p := &pending{entries: entries, done: make(chan error, 1)}
+	p := &pending{entries: entries, sync: l.config.SyncAll || !e.ReadOnly && e.ErrorCode == "", done: make(chan error, 1)}
 	if err := l.send(ctx, p); err != nil {
 		return err
 	}

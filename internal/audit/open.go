@@ -242,7 +242,7 @@ func (w *writer) resume(end *found, old anchor) error {
 	if err != nil {
 		return err
 	}
-	return w.write(buf, next)
+	return w.write(buf, next, true)
 }
 
 // cut removes an unfinished record.

@@ -24,6 +24,8 @@ type writer struct {
 	state position
 	// buf is reused from commit to commit.
 	buf []byte
+	// due fires when what was written without a sync is to be synced; nil when nothing is.
+	due <-chan time.Time
 	// failed is why nothing is written any more.
 	failed error
 }
@@ -57,9 +59,22 @@ func (w *writer) run() {
 			for _, p := range batch {
 				p.done <- err
 			}
+		case <-w.due:
+			w.settle()
 		case <-ticker.C:
 			w.tick()
 		}
+	}
+}
+
+// settle syncs what was written without.
+func (w *writer) settle() {
+	w.due = nil
+	if w.failed != nil {
+		return
+	}
+	if err := w.config.sync(w.file); err != nil {
+		_ = w.stop(fmt.Errorf("sync: %w", err)) // the next Record returns it
 	}
 }
 
@@ -96,7 +111,9 @@ func (w *writer) commit(batch []*pending) error {
 	next := w.state
 	buf := w.buf[:0]
 	var err error
+	sync := false
 	for _, p := range batch {
+		sync = sync || p.sync
 		for _, e := range p.entries {
 			if buf, err = w.appendRecord(buf, &next, e); err != nil {
 				return err
@@ -112,7 +129,7 @@ func (w *writer) commit(batch []*pending) error {
 			return err
 		}
 	}
-	return w.write(buf, next)
+	return w.write(buf, next, sync)
 }
 
 func (w *writer) appendRecord(buf []byte, p *position, e entry) ([]byte, error) {
@@ -154,10 +171,10 @@ func (w *writer) appendFrame(buf []byte, p *position, k kind, body []byte) ([]by
 	return buf, nil
 }
 
-// write makes frames durable, then vouches for them in the anchor, then lets readers see them. When the
-// write fails (a full disk), the file is as it was and the next commit may succeed; when the sync or the
+// write writes frames, which then survive the process, and with sync the machine's power too; then it vouches for them
+// in the anchor, and lets readers see them. Without sync they are synced in lazySync at the latest. When the write fails (a full disk), the file is as it was and the next commit may succeed; when the sync or the
 // anchor fails, nobody knows what is on the disk and nothing more is written.
-func (w *writer) write(buf []byte, next position) error {
+func (w *writer) write(buf []byte, next position, sync bool) error {
 	if cap(buf) <= 2*batchBytes {
 		w.buf = buf
 	}
@@ -167,8 +184,14 @@ func (w *writer) write(buf []byte, next position) error {
 		}
 		return fmt.Errorf("write audit log: %w", err)
 	}
-	if err := w.config.sync(w.file); err != nil {
-		return w.stop(fmt.Errorf("sync: %w", err))
+	switch {
+	case sync:
+		if err := w.config.sync(w.file); err != nil {
+			return w.stop(fmt.Errorf("sync: %w", err))
+		}
+		w.due = nil
+	case w.due == nil:
+		w.due = time.After(lazySync)
 	}
 	if err := w.anchor.write(next.tip); err != nil {
 		return w.stop(err)
@@ -252,7 +275,7 @@ func (w *writer) sign(reason string) error {
 	if err != nil {
 		return err
 	}
-	return w.write(buf, next)
+	return w.write(buf, next, true)
 }
 
 // tick signs what has waited long enough, and removes what is too old.
@@ -329,7 +352,7 @@ func (w *writer) expire(old []segment, first uint64) error {
 			return err
 		}
 		w.anchor.first = first
-		if err := w.write(buf, next); err != nil {
+		if err := w.write(buf, next, true); err != nil {
 			return err
 		}
 	}

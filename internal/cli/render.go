@@ -14,18 +14,21 @@ import (
 // localAccount stands for an account in documents that no account asked for.
 const localAccount = "000000000000"
 
-// render writes a transcript in one of TranscribeCmd's formats; name becomes the job's in JSON.
-func render(format, name string, t speech.Transcript) ([]byte, error) {
+// render writes a transcript in the command's format; name becomes the job's in JSON.
+func (c *TranscribeCmd) render(name string, t speech.Transcript) ([]byte, error) {
 	var out bytes.Buffer
-	switch format {
+	switch c.Format {
 	case "json":
-		return renderJSON(name, t)
+		return c.renderJSON(name, t)
 	case "srt", "vtt":
-		if err := subtitle.Write(&out, subtitle.Format(format), t.Segments, 1); err != nil {
+		if err := subtitle.Write(&out, subtitle.Format(c.Format), t.Segments, 1); err != nil {
 			return nil, fmt.Errorf("write subtitles: %w", err)
 		}
 	default:
 		for _, segment := range t.Segments {
+			if segment.Speaker > 0 {
+				fmt.Fprintf(&out, "Speaker %d: ", segment.Speaker)
+			}
 			out.WriteString(document.Join(segment.Items))
 			out.WriteByte('\n')
 		}
@@ -33,8 +36,11 @@ func render(format, name string, t speech.Transcript) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-func renderJSON(name string, t speech.Transcript) ([]byte, error) {
-	job := document.Job{Name: name, AccountID: localAccount}
+func (c *TranscribeCmd) renderJSON(name string, t speech.Transcript) ([]byte, error) {
+	job := document.Job{
+		Name: name, AccountID: localAccount, Speakers: c.Speakers > 0, Alternatives: c.Alternatives > 0,
+		MultipleLanguages: strings.EqualFold(c.Language, "multi"),
+	}
 	if t.Languages != nil {
 		job.Identified = language.Identified(t.Languages, nil)
 	}

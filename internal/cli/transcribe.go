@@ -22,17 +22,27 @@ import (
 // batches from, few enough to keep memory and open files small.
 const filesAtOnce = 4
 
+// The bounds of what can be asked for, as Amazon Transcribe has them.
+const (
+	maxSpeakers     = 30
+	maxAlternatives = 10
+)
+
 // TranscribeCmd transcribes files with the engine in this process.
 type TranscribeCmd struct {
 	Files    []string `arg:"" name:"file" help:"Audio or video files." type:"existingfile"`
-	Language string   `help:"Language spoken: a code such as en, en-US or fr; auto identifies it." default:"auto"`
-	Format   string   `help:"What to write: txt, json (Amazon Transcribe's document), srt or vtt." enum:"txt,json,srt,vtt" default:"txt"`
-	Output   string   `short:"o" help:"Folder to write <file stem>.<format> into; standard output when absent." placeholder:"DIR" type:"path"`
-	Models   string   `help:"Models folder." env:"DICTUM_MODELS" placeholder:"DIR" type:"path"`
-	FFmpeg   string   `name:"ffmpeg" help:"ffmpeg for MP4, M4A, AMR and WebM; found in PATH when empty." placeholder:"PATH"`
-	Threads  int      `help:"Processor threads for recognition; 0 means all cores." default:"0"`
-	Quiet    bool     `short:"q" help:"No progress."`
-	Stats    bool     `help:"Print the times taken to standard error, as JSON."`
+	Language string   `help:"Language spoken: a code such as en, en-US or fr; auto identifies it, multi follows people who change it." default:"auto"`
+	Among    []string `help:"Languages to choose from with auto or multi: en,es,fr." placeholder:"CODE"`
+	Speakers int      `help:"Tell speakers apart, at most so many." placeholder:"N"`
+	// Alternatives are shown in JSON only.
+	Alternatives int    `help:"Texts of each segment, at most, in JSON." placeholder:"N"`
+	Format       string `help:"What to write: txt, json (Amazon Transcribe's document), srt or vtt." enum:"txt,json,srt,vtt" default:"txt"`
+	Output       string `short:"o" help:"Folder to write <file stem>.<format> into; standard output when absent." placeholder:"DIR" type:"path"`
+	Models       string `help:"Models folder." env:"DICTUM_MODELS" placeholder:"DIR" type:"path"`
+	FFmpeg       string `name:"ffmpeg" help:"ffmpeg for MP4, M4A, AMR and WebM; found in PATH when empty." placeholder:"PATH"`
+	Threads      int    `help:"Processor threads for recognition; 0 means all cores." default:"0"`
+	Quiet        bool   `short:"q" help:"No progress."`
+	Stats        bool   `help:"Print the times taken to standard error, as JSON."`
 }
 
 // Run implements the command. Every file is tried; the exit code is 1 when any failed, 3 when
@@ -146,8 +156,18 @@ func (r *fileResult) segmentsDone() {
 }
 
 func (c *TranscribeCmd) settings() (speech.Settings, error) {
-	settings := speech.Settings{Priority: speech.PriorityInteractive}
-	if strings.EqualFold(c.Language, "auto") {
+	settings := speech.Settings{Priority: speech.PriorityInteractive, MaxSpeakers: c.Speakers, MaxAlternatives: c.Alternatives}
+	if c.Speakers < 0 || c.Speakers > maxSpeakers || c.Alternatives < 0 || c.Alternatives > maxAlternatives {
+		return settings, fmt.Errorf("--speakers goes up to %d and --alternatives up to %d", maxSpeakers, maxAlternatives)
+	}
+	if settings.MultipleLanguages = strings.EqualFold(c.Language, "multi"); settings.MultipleLanguages || strings.EqualFold(c.Language, "auto") {
+		for _, code := range c.Among {
+			language, err := recognizedLanguage(code)
+			if err != nil {
+				return settings, err
+			}
+			settings.LanguageCandidates = append(settings.LanguageCandidates, language)
+		}
 		return settings, nil
 	}
 	language, err := recognizedLanguage(c.Language)
@@ -172,7 +192,7 @@ func (c *TranscribeCmd) transcribe(ctx context.Context, recognizer *engine.Engin
 }
 
 func (c *TranscribeCmd) write(stdout io.Writer, file string, transcript speech.Transcript) error {
-	text, err := render(c.Format, stem(file), transcript)
+	text, err := c.render(stem(file), transcript)
 	if err != nil {
 		return err
 	}

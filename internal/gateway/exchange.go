@@ -24,8 +24,6 @@ const (
 	// pass (a kilobyte a second), and held-open connections do not.
 	stepBytes = 64 << 10
 	stepTime  = 60 * time.Second
-	// wholeBodyTime is how long a body of a service other than S3 may take altogether.
-	wholeBodyTime = 30 * time.Second
 )
 
 // NewServer returns an http.Server for a gateway, with the limits that must hold before any
@@ -154,14 +152,14 @@ func (b *countingBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readBody reads a whole body of at most limit bytes and returns it with its hex SHA-256.
-func readBody(x *exchange, limit int64) (body []byte, hash string, err error) {
+// readBody reads a whole body of at most limit bytes, in the time given, and returns it with its hex SHA-256.
+func readBody(x *exchange, limit int64, within time.Duration) (body []byte, hash string, err error) {
 	tooLarge := func() error { return awserr.Fail(awserr.BodyTooLarge, "limit", strconv.FormatInt(limit, 10)) }
 	if x.r.ContentLength > limit {
 		return nil, "", tooLarge()
 	}
 	if x.body != nil {
-		x.body.deadline = time.Now().Add(wholeBodyTime)
+		x.body.deadline = time.Now().Add(within)
 		body, err = io.ReadAll(io.LimitReader(x.body, limit+1))
 	}
 	var timeout net.Error

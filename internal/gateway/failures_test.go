@@ -74,7 +74,7 @@ func TestFailures(t *testing.T) {
 			"session without its token",
 			call{cred: tokenless},
 			want{400, "UnrecognizedClientException", textToken},
-			want{400, "InvalidToken", "The provided token is malformed or otherwise invalid."},
+			want{403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."},
 			want{403, "InvalidClientTokenId", textToken},
 		},
 		{

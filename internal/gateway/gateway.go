@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -17,6 +16,7 @@ import (
 	"github.com/dictum/dictum/internal/aws/awserr"
 	"github.com/dictum/dictum/internal/aws/sigv4"
 	"github.com/dictum/dictum/internal/iam"
+	"github.com/dictum/dictum/internal/peer"
 )
 
 const (
@@ -25,6 +25,8 @@ const (
 	DefaultMaxBody = 1 << 20
 	// DefaultMaxInFlight is how many requests are served at once before more are told to come back.
 	DefaultMaxInFlight = 1024
+	// DefaultBodyTime is how long a body of a service other than S3 may take.
+	DefaultBodyTime = 30 * time.Second
 )
 
 // Config is what a Gateway is made of.
@@ -47,9 +49,11 @@ type Config struct {
 	Log *slog.Logger
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// MaxBody and MaxInFlight have defaults when zero.
+	// MaxBody, MaxInFlight and BodyTime have defaults when zero. BodyTime is how long a body of a service other
+	// than S3 may take altogether.
 	MaxBody     int64
 	MaxInFlight int
+	BodyTime    time.Duration
 }
 
 // Gateway is the http.Handler of the API listener.
@@ -81,13 +85,16 @@ func New(config Config) (*Gateway, error) {
 		config.Now = time.Now
 	}
 	if config.SourceIP == nil {
-		config.SourceIP = peer
+		config.SourceIP = peer.Source(nil)
 	}
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
 	if config.MaxBody == 0 {
 		config.MaxBody = DefaultMaxBody
+	}
+	if config.BodyTime == 0 {
+		config.BodyTime = DefaultBodyTime
 	}
 	if config.MaxInFlight == 0 {
 		config.MaxInFlight = DefaultMaxInFlight
@@ -257,7 +264,7 @@ func (g *Gateway) authenticate(x *exchange) error {
 	x.pace()
 	var body []byte
 	verified, err := g.verifier.Verify(x.r.Context(), x.r, claim, rules, func() (hash string, err error) {
-		body, hash, err = readBody(x, g.config.MaxBody)
+		body, hash, err = readBody(x, g.config.MaxBody, g.config.BodyTime)
 		return hash, err
 	})
 	if err != nil {
@@ -294,7 +301,7 @@ func (g *Gateway) open(x *exchange, refusal error) error {
 		return refusal
 	}
 	x.pace()
-	body, _, err := readBody(x, maxOpenBody)
+	body, _, err := readBody(x, maxOpenBody, g.config.BodyTime)
 	if errors.Is(err, awserr.Fail(awserr.BodyTooLarge)) {
 		return refusal
 	}
@@ -458,6 +465,9 @@ func (x *exchange) event(shown *awserr.Error) audit.Event {
 	if x.body != nil {
 		e.Additional["bytesTransferredIn"] = x.body.n
 	}
+	if subject := peer.ClientSubject(x.r); subject != "" {
+		e.Additional["clientCertificateSubject"] = subject
+	}
 	if shown != nil {
 		e.ErrorCode, e.ErrorMessage = shown.Code, clipTo(shown.Message, 512)
 	} else {
@@ -471,13 +481,4 @@ func clipTo(s string, n int) string {
 		return strings.ToValidUTF8(s[:n], "")
 	}
 	return s
-}
-
-// peer is the address of the TCP peer.
-func peer(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }

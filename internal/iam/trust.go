@@ -92,10 +92,86 @@ func (d *Directory) withTrust(ctx context.Context, r Role) (Role, error) {
 		if now == id {
 			continue
 		}
-		if !strings.Contains(r.Trust, `"`+named+`"`) { // written with escapes
-			return Role{}, fmt.Errorf("trust policy of %s names %s, which is gone", r.ARN(), named)
+		r.Trust, err = policy.RenamePrincipals(r.Trust, func(name string) string {
+			if name == named {
+				return id
+			}
+			return name
+		})
+		if err != nil {
+			return Role{}, fmt.Errorf("trust policy of %s: %w", r.ARN(), err)
 		}
-		r.Trust = strings.ReplaceAll(r.Trust, `"`+named+`"`, `"`+id+`"`)
 	}
 	return r, nil
+}
+
+// UnknownPrincipalError says that a policy names somebody who does not exist.
+type UnknownPrincipalError struct{ ARN string }
+
+// Error implements error.
+func (e *UnknownPrincipalError) Error() string { return "there is no principal " + e.ARN }
+
+// Namer binds the policies of resources to the users and roles that they name, and not to whoever has the
+// name later. Directory is one.
+type Namer interface {
+	// Pin returns a policy with the users and roles that it names by ARN replaced by their unique ids, or an
+	// *UnknownPrincipalError.
+	Pin(ctx context.Context, text string) (string, error)
+	// Show is the reverse: the ids of those who still exist become ARNs again.
+	Show(ctx context.Context, text string) (string, error)
+}
+
+var _ Namer = (*Directory)(nil)
+
+// Pin implements Namer.
+func (d *Directory) Pin(ctx context.Context, text string) (string, error) {
+	return renamed(text, func(named string) (string, error) {
+		id, err := d.principalID(named, func(accountID string) (*Snapshot, error) { return d.Snapshot(ctx, accountID) })
+		if errors.Is(err, ErrNoSuchEntity) {
+			return "", &UnknownPrincipalError{named}
+		}
+		return id, err
+	})
+}
+
+// Show implements Namer.
+func (d *Directory) Show(ctx context.Context, text string) (string, error) {
+	return renamed(text, func(named string) (string, error) {
+		if !strings.HasPrefix(named, prefixUser) && !strings.HasPrefix(named, prefixRole) {
+			return "", nil
+		}
+		accounts, err := d.Accounts(ctx)
+		if err != nil {
+			return "", err
+		}
+		for _, a := range accounts {
+			s, err := d.Snapshot(ctx, a.ID)
+			if err != nil {
+				return "", err
+			}
+			if u, ok := s.users[named]; ok {
+				return u.ARN(), nil
+			}
+			if r, ok := s.roles[named]; ok {
+				return r.ARN(), nil
+			}
+		}
+		return "", nil
+	})
+}
+
+// renamed renames a policy's principals, except everybody and those whose new name is empty.
+func renamed(text string, name func(string) (string, error)) (string, error) {
+	var failed error
+	out, err := policy.RenamePrincipals(text, func(named string) string {
+		if named == "*" || failed != nil {
+			return named
+		}
+		next, err := name(named)
+		if failed = err; err != nil || next == "" {
+			return named
+		}
+		return next
+	})
+	return out, errors.Join(failed, err)
 }

@@ -73,31 +73,32 @@ func (s *Service) parsePolicy(text string) (*policy.Document, error) {
 }
 
 // checkPolicy refuses a policy that is none, and one that would lock everybody out: neither the caller nor the
-// account's root could change it again
+// account's root could change it again. It returns the policy bound to those whom it names
 // (https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-default.html#prevent-unmanageable-key).
-func (s *Service) checkPolicy(ctx context.Context, c iam.Caller, k CustomerKey, text string, bypass bool) error {
+func (s *Service) checkPolicy(ctx context.Context, c iam.Caller, k CustomerKey, text string, bypass bool) (string, error) {
 	if len(text) > maxPolicy {
-		return limitExceeded(fmt.Sprintf("The key policy document is larger than %d bytes.", maxPolicy))
+		return "", limitExceeded(fmt.Sprintf("The key policy document is larger than %d bytes.", maxPolicy))
 	}
-	document, err := s.parsePolicy(text)
-	if err != nil {
+	if _, err := s.parsePolicy(text); err != nil {
 		var malformed *policy.Error
 		if errors.As(err, &malformed) {
-			return malformedPolicy(malformed.Message)
+			return "", malformedPolicy(malformed.Message)
 		}
-		return err
+		return "", err
 	}
-	if s.config.Principals != nil {
-		for _, named := range document.Principals() {
-			if ok, err := s.config.Principals(ctx, named); err != nil {
-				return fmt.Errorf("look for principals of key policy: %w", err)
-			} else if !ok {
-				return malformedPolicy("Policy contains a statement with one or more invalid principals.")
-			}
+	if s.config.Names != nil {
+		var err error
+		text, err = s.config.Names.Pin(ctx, text)
+		var unknown *iam.UnknownPrincipalError
+		if errors.As(err, &unknown) {
+			return "", malformedPolicy("Policy contains a statement with one or more invalid principals.")
+		}
+		if err != nil {
+			return "", fmt.Errorf("look for principals of key policy: %w", err)
 		}
 	}
 	if bypass {
-		return nil
+		return text, nil
 	}
 	k.Policy = text
 	t := Target{key: k, arn: k.ARN, owner: k.AccountID}
@@ -106,11 +107,23 @@ func (s *Service) checkPolicy(ctx context.Context, c iam.Caller, k CustomerKey, 
 	for _, who := range []iam.Caller{c, root} {
 		err := s.config.Authorizer.Authorize(ctx, who, s.Access(who, "PutKeyPolicy", t, Circumstances{}))
 		if err == nil {
-			return nil
+			return text, nil
 		}
 		if !errors.Is(err, awserr.Fail(awserr.NotAuthorized)) {
-			return fmt.Errorf("try new key policy: %w", err)
+			return "", fmt.Errorf("try new key policy: %w", err)
 		}
 	}
-	return malformedPolicy("The new key policy will not allow you to update the key policy in the future.")
+	return "", malformedPolicy("The new key policy will not allow you to update the key policy in the future.")
+}
+
+// PolicyText returns a key's policy as people read it: with names, where those whom it means still exist.
+func (s *Service) PolicyText(ctx context.Context, k CustomerKey) (string, error) {
+	if s.config.Names == nil {
+		return k.Policy, nil
+	}
+	text, err := s.config.Names.Show(ctx, k.Policy)
+	if err != nil {
+		return "", fmt.Errorf("show key policy: %w", err)
+	}
+	return text, nil
 }

@@ -53,8 +53,8 @@ type Config struct {
 	Sealer     Sealer
 	Authorizer iam.Authorizer
 	Recorder   audit.Recorder
-	// Principals tells whether a principal that a key policy names exists; nil means that it is not asked.
-	Principals func(ctx context.Context, named policy.Named) (bool, error)
+	// Names binds key policies to the users and roles that they name; nil leaves them as they are written.
+	Names iam.Namer
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Log gets what goes wrong in the background; nil means slog.Default.
@@ -110,7 +110,7 @@ func (s *Service) CreateKey(ctx context.Context, c iam.Caller, in NewKey) (Custo
 	k.Symmetric = spec.Name == SymmetricDefault
 	if in.Policy == "" {
 		k.Policy = defaultPolicy(k.AccountID)
-	} else if err := s.checkPolicy(ctx, c, k, in.Policy, in.BypassLockoutCheck); err != nil {
+	} else if k.Policy, err = s.checkPolicy(ctx, c, k, in.Policy, in.BypassLockoutCheck); err != nil {
 		return CustomerKey{}, err
 	}
 	return s.create(ctx, k, nil)
@@ -191,7 +191,8 @@ func (s *Service) PutPolicy(ctx context.Context, c iam.Caller, t Target, text st
 	if t.err != nil {
 		return t.err
 	}
-	if err := s.checkPolicy(ctx, c, t.key, text, bypassLockoutCheck); err != nil {
+	text, err := s.checkPolicy(ctx, c, t.key, text, bypassLockoutCheck)
+	if err != nil {
 		return err
 	}
 	return s.change(ctx, t, func(k *CustomerKey) error {

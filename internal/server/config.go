@@ -36,8 +36,9 @@ type Config struct {
 	OpsAllow     []string `name:"ops-allow" help:"Networks from which operations take connections; all when empty." placeholder:"CIDR"`
 	// TrustedProxy are the networks of proxies whose X-Forwarded-For header counts for aws:SourceIp.
 	TrustedProxy []string `name:"trusted-proxy" help:"Networks of the proxies whose X-Forwarded-For tells where a request came from." placeholder:"CIDR"`
-	// ClientTimeout is how long a client may take for its TLS handshake, and for the header of a request.
-	ClientTimeout time.Duration `name:"client-timeout" help:"How long a client may take for its TLS handshake, and for the header of a request." default:"10s"`
+	// ClientTimeout is how long a client may take for its TLS handshake, and for the header of a request; three times as
+	// long for the body of one that is not S3's.
+	ClientTimeout time.Duration `name:"client-timeout" help:"How long a client may take for its TLS handshake, and for the header of a request; three times as long for a body outside S3." default:"10s"`
 	// Region is the one that dictum env tells tools to use; every region is served.
 	Region string `help:"Region that dictum env prints; every region is served." default:"us-east-1"`
 	// RootKey is where the root of trust is; see RootSource.
@@ -60,6 +61,8 @@ type Config struct {
 	OutputRetention time.Duration `name:"transcript-retention" help:"How long service-managed output is kept, where it is to go before the job record; 0 keeps it as long." default:"0"`
 	// AuditRetention is how long audit records are kept; 0 keeps all.
 	AuditRetention time.Duration `name:"audit-retention" help:"How long audit records are kept; 0 keeps all." default:"0"`
+	// AuditSync is which events are synced to disk before the answer.
+	AuditSync string `name:"audit-sync" help:"Events that are synced to disk before the answer: changes, or all; the others within 100 ms." enum:"changes,all" default:"changes"`
 	// AuditExport is where audit records are copied: "stdout", or s3://BUCKET/PREFIX.
 	AuditExport string `name:"audit-export" help:"Copy audit records to stdout as JSON lines, or to s3://BUCKET/PREFIX in CloudTrail's layout." placeholder:"WHERE"`
 	// Grace is how long a shutdown waits for requests and jobs before it hands jobs back to the queue.

@@ -25,6 +25,8 @@ type dataDir struct {
 func openDataDir(path string) (*dataDir, error) {
 	// Files that libraries make on their own, such as the database's log, are the owner's alone too.
 	unix.Umask(0o077)
+	// A core file would hold audio and keys. It can always be set to nothing.
+	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make data folder: %w", err)
 	}

@@ -16,7 +16,6 @@ import (
 	"github.com/dictum/dictum/internal/audit"
 	"github.com/dictum/dictum/internal/audit/export"
 	"github.com/dictum/dictum/internal/iam"
-	"github.com/dictum/dictum/internal/iam/policy"
 	"github.com/dictum/dictum/internal/kms"
 	"github.com/dictum/dictum/internal/objects"
 	"github.com/dictum/dictum/internal/store"
@@ -71,7 +70,7 @@ func openSecurity(ctx context.Context, c *Config, root *kms.Root, db *store.DB, 
 		return nil, err
 	}
 	s.audit, err = audit.Open(audit.Config{
-		Dir: AuditDir(c.Data), Keys: audit.DeriveKeys(root), Retention: retention, Reached: reached, Log: log,
+		Dir: AuditDir(c.Data), Keys: audit.DeriveKeys(root), Retention: retention, Reached: reached, SyncAll: c.AuditSync == "all", Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -89,7 +88,7 @@ func openSecurity(ctx context.Context, c *Config, root *kms.Root, db *store.DB, 
 		return nil, err
 	}
 	s.keys = kms.NewService(kms.Config{
-		Store: table, Sealer: root, Authorizer: s.authorizer, Recorder: s.audit, Principals: s.known, Log: log,
+		Store: table, Sealer: root, Authorizer: s.authorizer, Recorder: s.audit, Names: s.directory, Log: log,
 	})
 	return s, nil
 }
@@ -136,45 +135,6 @@ func (s *security) used(c iam.Caller, service string) {
 	case p.Session != nil && p.Session.RoleID != "":
 		s.directory.Used(iam.Use{AccountID: p.AccountID, ID: p.Session.RoleID, At: c.Time, Region: c.Region})
 	}
-}
-
-// known tells whether there is the principal that a bucket policy names.
-func (s *security) known(ctx context.Context, named policy.Named) (bool, error) {
-	if named.Type != "AWS" || named.Value == "*" {
-		return true, nil
-	}
-	account, rest := named.Value, "root"
-	if arn, ok := strings.CutPrefix(named.Value, "arn:aws:iam::"); ok {
-		account, rest, _ = strings.Cut(arn, ":")
-	} else if strings.HasPrefix(named.Value, "arn:") {
-		return true, nil // a session's
-	}
-	accounts, err := s.directory.Accounts(ctx)
-	if err != nil {
-		return false, err
-	}
-	for _, a := range accounts {
-		if a.ID == account {
-			return s.knownIn(ctx, account, rest)
-		}
-	}
-	return false, nil
-}
-
-func (s *security) knownIn(ctx context.Context, account, rest string) (bool, error) {
-	kind, name, _ := strings.Cut(rest, "/")
-	name = name[strings.LastIndex(name, "/")+1:]
-	var err error
-	switch kind {
-	case "user":
-		_, err = s.directory.User(ctx, account, name)
-	case "role":
-		_, err = s.directory.Role(ctx, account, name)
-	}
-	if errors.Is(err, iam.ErrNoSuchEntity) {
-		return false, nil
-	}
-	return err == nil, err
 }
 
 // run does what the security plane does by itself, until ctx ends.

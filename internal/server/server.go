@@ -137,6 +137,7 @@ func build(ctx context.Context, config *Config, data *dataDir, parts Parts, log 
 		Observer:    newRequestMetrics(s.registry),
 		SourceIP:    s.sites.sourceIP,
 		PublicURL:   config.PublicURL,
+		BodyTime:    3 * config.ClientTimeout,
 		Log:         log,
 	})
 	if err != nil {
@@ -153,7 +154,7 @@ func build(ctx context.Context, config *Config, data *dataDir, parts Parts, log 
 // services are the AWS APIs.
 func (s *server) services(jobService *job.Service, filters *vocabularyfilter.Service) []gateway.Service {
 	return []gateway.Service{
-		s3.New(s3.Config{Store: s.objects, Gate: s.security.keys, Principals: s.security.known, Domains: s.config.domains()}),
+		s3.New(s3.Config{Store: s.objects, Gate: s.security.keys, Names: s.security.directory, Domains: s.config.domains()}),
 		sts.New(s.security.sts),
 		iamapi.New(iamapi.Config{Directory: s.security.directory, Explainer: s.security.policies}),
 		kmsapi.New(s.security.keys),

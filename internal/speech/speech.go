@@ -35,6 +35,13 @@ type Settings struct {
 	Language string
 	// LanguageCandidates restricts identification to these codes; empty allows all.
 	LanguageCandidates []string
+	// MultipleLanguages has the language identified anew along the audio, for people who change it. Language is
+	// then empty.
+	MultipleLanguages bool
+	// MaxSpeakers is how many speakers are told apart at most; zero asks for no speakers.
+	MaxSpeakers int
+	// MaxAlternatives is how many texts of each segment are wanted at most; zero asks for none but the best.
+	MaxAlternatives int
 	// Priority orders this work against other work in the same engine.
 	Priority Priority
 }
@@ -69,7 +76,11 @@ type Transcript struct {
 	Duration time.Duration
 	// Speech is how much of it voice activity detection took for speech.
 	Speech time.Duration
-	// Segments are in order of time and do not overlap.
+	// Speakers is how many were told apart; zero when that was not asked.
+	Speakers int
+	// Channels is how many were recognised apart; zero when they were mixed.
+	Channels int
+	// Segments are in order of time. Those of one channel do not overlap.
 	Segments []Segment
 }
 
@@ -79,11 +90,22 @@ type LanguageScore struct {
 	Score    float64
 }
 
-// Segment is a stretch of speech between pauses, a sentence or a few.
+// Segment is a stretch of speech between pauses, a sentence or a few: of one speaker, in one channel and one language.
 type Segment struct {
 	Start, End time.Duration
 	Language   string
-	Items      []Item
+	// Speaker is who talks, from 1 in order of first appearance; zero when speakers were not told apart.
+	Speaker int
+	// Channel is where the segment was said, from 1; zero when channels were mixed.
+	Channel int
+	Items   []Item
+	// Alternatives are the most probable texts of the segment, first that of Items; nil when not asked for.
+	Alternatives []Alternative
+}
+
+// Alternative is one text of a segment, with its own times and confidences.
+type Alternative struct {
+	Items []Item
 }
 
 // Item is a word or a punctuation mark.
@@ -99,6 +121,16 @@ type Item struct {
 	NoSpaceBefore bool
 	// FilterMatch is set where a word filter that tags found the item.
 	FilterMatch bool
+	// Redaction is set where the item stands for personal information, of which Text then tells nothing.
+	Redaction *Redaction
+}
+
+// Redaction says what was taken out of the text.
+type Redaction struct {
+	// Type is the kind of entity, as package pii names it: "NAME", "PHONE".
+	Type string
+	// Confidence is the probability, 0 to 1, that it was one.
+	Confidence float64
 }
 
 // ItemKind tells words from punctuation.

@@ -162,6 +162,12 @@ var handedOut = regexp.MustCompile(`<(?:SecretAccessKey|SessionToken|Base32Strin
 
 // RoundTrip implements http.RoundTripper.
 func (w *witness) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		// smithy-go 1.28 closes the body as soon as the answer begins, and WriteTo of a closed body returns io.EOF, for
+		// which net/http closes the connection in the middle of a long answer. Read has no such fault.
+		r = r.Clone(r.Context())
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
 	resp, err := w.next.RoundTrip(r)
 	if err != nil || r.Method != http.MethodPost || r.URL.Path != "/" || !strings.Contains(resp.Header.Get("Content-Type"), "xml") {
 		return resp, err

@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/transcribe"
 	"github.com/aws/aws-sdk-go-v2/service/transcribe/types"
 
@@ -319,7 +320,7 @@ func (f *fixture) kill(t *testing.T) {
 	}
 }
 
-// people makes a user with a policy and a key.
+// people makes a user with a policy and a key, and a session.
 func (f *fixture) people(t *testing.T) {
 	t.Helper()
 	client := iam.NewFromConfig(f.clients.Config)
@@ -337,6 +338,12 @@ func (f *fixture) people(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.needles.add("a secret access key", *out.AccessKey.SecretAccessKey)
+	session, err := f.clients.STS.GetSessionToken(t.Context(), &sts.GetSessionTokenInput{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.needles.add("a session's secret access key", *session.Credentials.SecretAccessKey)
+	f.needles.addWindows("a session token", []byte(*session.Credentials.SessionToken), 16)
 }
 
 // remove deletes jobs and objects.

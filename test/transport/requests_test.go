@@ -54,7 +54,7 @@ func TestSlowClients(t *testing.T) {
 	t.Run("a body that drips", func(t *testing.T) {
 		t.Parallel()
 		conn := dial(t, server.API, "")
-		const bodyTime = 30 * time.Second // the gateway's own
+		bodyTime := 3 * clientTimeout // as --client-timeout says
 		conn.SetDeadline(time.Now().Add(bodyTime + patience))
 		io.WriteString(conn, listJobs.head(t, server)+"Content-Length: 100000\r\n\r\n{")
 		drip(t, conn, " ")

@@ -267,37 +267,6 @@ func TestStrangersWithoutAClientCertificate(t *testing.T) {
 	}
 }
 
-func TestStrangersFromOtherNetworks(t *testing.T) {
-	t.Parallel()
-	server := run(t, "--api-allow", "127.0.0.2/32,2001:db8::/32", "--console-allow", "10.0.0.0/8")
-	for _, c := range []struct {
-		name, origin, from string
-		ok                 bool
-	}{
-		{"the API from an allowed network", server.API, "127.0.0.2", true},
-		{"the API from another", server.API, "127.0.0.1", false},
-		{"the console from a network that the API allows", server.Console, "127.0.0.2", false},
-		{"operations, which have no list", server.Ops, "127.0.0.1", true},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			conn := dial(t, c.origin, c.from)
-			_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") // it may be closed by now
-			if got := answers(t, conn); (len(got) == 1) != c.ok {
-				t.Errorf("answered %v, want an answer: %v", got, c.ok)
-			}
-		})
-	}
-	t.Run("before TLS, without a byte", func(t *testing.T) {
-		server, _ := runTLS(t, "--api-allow", "127.0.0.2")
-		if _, err := shake(t.Context(), server.API, &tls.Config{InsecureSkipVerify: true}); err == nil {
-			t.Error("a handshake is done")
-		}
-		if n, err := io.Copy(io.Discard, dial(t, server.API, "")); n > 0 || err != nil && !closed(err) {
-			t.Errorf("got %d bytes, %v", n, err)
-		}
-	})
-}
-
 func TestPlaintextBeyondLoopback(t *testing.T) {
 	t.Parallel()
 	binary, err := harness.Binary()

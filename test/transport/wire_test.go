@@ -124,14 +124,14 @@ func refusedOnce(t *testing.T, got []answer) {
 type request struct {
 	service, method, path, target string
 	body                          []byte
-	// unsignedPayload leaves the body out of the signature, as S3 allows.
-	unsignedPayload bool
+	// credentials sign; the zero value is the server's own.
+	credentials aws.Credentials
 }
 
 // listJobs is a small, valid JSON request.
 var listJobs = request{service: "transcribe", method: http.MethodPost, path: "/", target: "Transcribe.ListTranscriptionJobs", body: []byte("{}")}
 
-// head signs a request with the server's own keys and writes its header for the wire, without the empty line that ends
+// head signs a request and writes its header for the wire, without the empty line that ends
 // it, and without a Content-Length.
 func (r request) head(t *testing.T, server *harness.Server) string {
 	t.Helper()
@@ -145,11 +145,11 @@ func (r request) head(t *testing.T, server *harness.Server) string {
 	}
 	sum := sha256.Sum256(r.body)
 	hash := hex.EncodeToString(sum[:])
-	if r.unsignedPayload {
-		hash = "UNSIGNED-PAYLOAD"
-	}
 	req.Header.Set("X-Amz-Content-Sha256", hash)
-	credentials := aws.Credentials{AccessKeyID: server.Env["AWS_ACCESS_KEY_ID"], SecretAccessKey: server.Env["AWS_SECRET_ACCESS_KEY"]}
+	credentials := r.credentials
+	if credentials.AccessKeyID == "" {
+		credentials = aws.Credentials{AccessKeyID: server.Env["AWS_ACCESS_KEY_ID"], SecretAccessKey: server.Env["AWS_SECRET_ACCESS_KEY"]}
+	}
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = r.service == "s3" })
 	if err := signer.SignHTTP(t.Context(), credentials, req, hash, r.service, "us-east-1", time.Now()); err != nil {
 		t.Fatal(err)

@@ -23,7 +23,7 @@ type API struct{ keys *kms.Service }
 // carry out answer with an UnsupportedOperationException that says so.
 func New(keys *kms.Service) *awsjson.Service {
 	ops := (&API{keys: keys}).operations()
-	for name := range inputs {
+	for _, name := range model().Operations() {
 		if _, ok := ops[name]; !ok {
 			ops[name] = awsjson.Refuse(unsupported("The operation " + name + " isn't available in this version of Dictum yet."))
 		}
@@ -32,7 +32,7 @@ func New(keys *kms.Service) *awsjson.Service {
 }
 
 // Operations are the names of all operations of the service model.
-func Operations() []string { return slices.Sorted(maps.Keys(inputs)) }
+func Operations() []string { return model().Operations() }
 
 // Routed are the names of the operations that are carried out.
 func Routed() []string { return slices.Sorted(maps.Keys((&API{}).operations())) }

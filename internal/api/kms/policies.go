@@ -26,7 +26,7 @@ func checkPolicyName(name *string) error {
 	return nil
 }
 
-func (a *API) getKeyPolicy(_ context.Context, _ *gateway.Call, in *policyInput, t kms.Target) (*policyOutput, error) {
+func (a *API) getKeyPolicy(ctx context.Context, _ *gateway.Call, in *policyInput, t kms.Target) (*policyOutput, error) {
 	k, err := t.Found()
 	if err == nil {
 		err = checkPolicyName(in.PolicyName)
@@ -34,7 +34,11 @@ func (a *API) getKeyPolicy(_ context.Context, _ *gateway.Call, in *policyInput, 
 	if err != nil {
 		return nil, err
 	}
-	return &policyOutput{Policy: k.Policy, PolicyName: policyName}, nil
+	text, err := a.keys.PolicyText(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	return &policyOutput{Policy: text, PolicyName: policyName}, nil
 }
 
 func (a *API) putKeyPolicy(ctx context.Context, c *gateway.Call, in *policyInput, t kms.Target) (*awsjson.None, error) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/dictum/dictum/internal/aws/awserr"
+	"github.com/dictum/dictum/internal/iam"
 	"github.com/dictum/dictum/internal/iam/policy"
 	"github.com/dictum/dictum/internal/objects"
 )
@@ -29,13 +30,19 @@ func (r *request) own() error {
 	return nil
 }
 
-func (*Service) getBucketPolicy(w http.ResponseWriter, r *request) error {
+func (s *Service) getBucketPolicy(w http.ResponseWriter, r *request) error {
 	if err := r.own(); err != nil {
 		return err
 	}
 	text := r.target.Settings.Policy
 	if text == "" {
 		return errNoPolicy.With("BucketName", r.bucket)
+	}
+	if s.names != nil {
+		var err error
+		if text, err = s.names.Show(r.Context(), text); err != nil {
+			return fmt.Errorf("show policy: %w", err)
+		}
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
@@ -68,7 +75,8 @@ func (s *Service) putBucketPolicy(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.checkPrincipals(r, doc); err != nil {
+	pinned, err := s.pin(r, string(text))
+	if err != nil {
 		return err
 	}
 	err = s.store.Configure(r.Context(), r.bucket, func(settings *objects.Settings) error {
@@ -76,7 +84,7 @@ func (s *Service) putBucketPolicy(w http.ResponseWriter, r *request) error {
 			return awserr.Fail(awserr.NotAuthorized, "principal", r.call.Principal.ARN, "action", "s3:PutBucketPolicy", "resource", objects.ARN(r.bucket, ""),
 				"reason", "because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.")
 		}
-		settings.Policy = string(text)
+		settings.Policy = pinned
 		return nil
 	})
 	if err != nil {
@@ -117,21 +125,20 @@ func parsePolicy(text []byte, bucket string) (*policy.Document, error) {
 	return doc, nil
 }
 
-// checkPrincipals refuses a policy that names somebody who is not there.
-func (s *Service) checkPrincipals(r *request, doc *policy.Document) error {
-	if s.principals == nil {
-		return nil
+// pin binds a policy to those whom it names, and refuses one that names somebody who is not there.
+func (s *Service) pin(r *request, text string) (string, error) {
+	if s.names == nil {
+		return text, nil
 	}
-	for _, named := range doc.Principals() {
-		there, err := s.principals(r.Context(), named)
-		if err != nil {
-			return fmt.Errorf("look up principal of a policy: %w", err)
-		}
-		if !there {
-			return malformedPolicy("Invalid principal in policy").With("Detail", fmt.Sprintf("%q : %q", named.Type, named.Value))
-		}
+	pinned, err := s.names.Pin(r.Context(), text)
+	var unknown *iam.UnknownPrincipalError
+	if errors.As(err, &unknown) {
+		return "", malformedPolicy("Invalid principal in policy").With("Detail", fmt.Sprintf("%q : %q", "AWS", unknown.ARN))
 	}
-	return nil
+	if err != nil {
+		return "", fmt.Errorf("look up principals of a policy: %w", err)
+	}
+	return pinned, nil
 }
 
 func (s *Service) deleteBucketPolicy(w http.ResponseWriter, r *request) error {

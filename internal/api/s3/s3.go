@@ -6,14 +6,13 @@
 package s3
 
 import (
-	"context"
 	"encoding/xml"
 	"fmt"
 	"net/http"
 
 	"github.com/dictum/dictum/internal/aws/awserr"
 	"github.com/dictum/dictum/internal/gateway"
-	"github.com/dictum/dictum/internal/iam/policy"
+	"github.com/dictum/dictum/internal/iam"
 	"github.com/dictum/dictum/internal/kms"
 	"github.com/dictum/dictum/internal/objects"
 	"github.com/dictum/dictum/internal/objects/guarded"
@@ -25,8 +24,8 @@ type Config struct {
 	Store objects.Store
 	// Gate lets S3 use customers' keys (SSE-KMS); without one every wish for such a key fails.
 	Gate kms.Gate
-	// Principals tells whether a principal that a bucket policy names exists; nil takes every one for existing.
-	Principals func(ctx context.Context, named policy.Named) (bool, error)
+	// Names binds bucket policies to the users and roles that they name; nil leaves them as they are written.
+	Names iam.Namer
 	// Domains are host names below which a bucket's name may stand ("bucket.localhost"); nil means
 	// localhost. Hosts of the form bucket.s3.… are recognised without.
 	Domains []string
@@ -34,10 +33,10 @@ type Config struct {
 
 // Service implements gateway.Service.
 type Service struct {
-	store      objects.Store
-	rules      *guarded.Rules
-	principals func(context.Context, policy.Named) (bool, error)
-	domains    []string
+	store   objects.Store
+	rules   *guarded.Rules
+	names   iam.Namer
+	domains []string
 }
 
 var (
@@ -52,7 +51,7 @@ func New(config Config) *Service {
 	}
 	return &Service{
 		store: config.Store, rules: guarded.NewRules(config.Store, config.Gate),
-		principals: config.Principals, domains: config.Domains,
+		names: config.Names, domains: config.Domains,
 	}
 }
 

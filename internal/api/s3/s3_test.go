@@ -82,7 +82,7 @@ func start(t testing.TB, secure bool) rig {
 	r.store, r.keys = objectstest.OpenWithKeys(t, storetest.Open(t), who, r.journal)
 	quiet := slog.New(slog.DiscardHandler)
 	g, err := gateway.New(gateway.Config{
-		Services: []gateway.Service{s3.New(s3.Config{Store: r.store, Gate: r.keys, Principals: exists})}, Credentials: people,
+		Services: []gateway.Service{s3.New(s3.Config{Store: r.store, Gate: r.keys, Names: names{}})}, Credentials: people,
 		Authorizer: who, Auditor: r.journal, Log: quiet,
 	})
 	if err != nil {

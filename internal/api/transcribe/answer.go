@@ -56,6 +56,7 @@ func described(j job.Job, link func(key string) (string, error)) (*model.Transcr
 	out.Transcript = &model.Transcript{}
 	out.CompletionTime = at(j.Completed)
 	out.LanguageCode, out.IdentifiedLanguageScore = languageOf(j)
+	out.LanguageCodes = languagesOf(j)
 	switch j.Status {
 	case job.Failed:
 		out.FailureReason = &j.Failure.Reason
@@ -70,11 +71,19 @@ func described(j job.Job, link func(key string) (string, error)) (*model.Transcr
 	if j.Output.Expired {
 		return out, nil // the files are gone before the record
 	}
-	uri, err := link(j.Output.Key)
-	if err != nil {
-		return nil, err
+	for _, file := range []struct {
+		key string
+		uri **string
+	}{{j.TranscriptKey(), &out.Transcript.TranscriptFileUri}, {j.RedactedKey(), &out.Transcript.RedactedTranscriptFileUri}} {
+		if file.key == "" {
+			continue
+		}
+		uri, err := link(file.key)
+		if err != nil {
+			return nil, err
+		}
+		*file.uri = &uri
 	}
-	out.Transcript.TranscriptFileUri = &uri
 	if out.Subtitles == nil {
 		return out, nil
 	}
@@ -83,7 +92,7 @@ func described(j job.Job, link func(key string) (string, error)) (*model.Transcr
 	}
 	out.Subtitles.SubtitleFileUris = []string{}
 	for _, f := range j.SubtitleFormats() {
-		uri, err := link(j.Output.Subtitle(f))
+		uri, err := link(j.SubtitleKey(f))
 		if err != nil {
 			return nil, err
 		}
@@ -109,6 +118,7 @@ func summary(j job.Job) model.TranscriptionJobSummary {
 		ToxicityDetection:         r.ToxicityDetection,
 	}
 	out.LanguageCode, out.IdentifiedLanguageScore = languageOf(j)
+	out.LanguageCodes = languagesOf(j)
 	if j.Output.Service {
 		out.OutputLocationType = ptr("SERVICE_BUCKET")
 	}
@@ -164,4 +174,13 @@ func escapeKey(key string) string {
 		}
 	}
 	return b.String()
+}
+
+// languagesOf are the languages identified, when several were to be.
+func languagesOf(j job.Job) []model.LanguageCodeItem {
+	var out []model.LanguageCodeItem
+	for _, l := range j.Detected.Languages {
+		out = append(out, model.LanguageCodeItem{LanguageCode: &l.Code, DurationInSeconds: ptr(l.Duration.Seconds())})
+	}
+	return out
 }

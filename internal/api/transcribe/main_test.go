@@ -22,8 +22,10 @@ import (
 	"github.com/dictum/dictum/internal/objects"
 	"github.com/dictum/dictum/internal/store/jobs"
 	"github.com/dictum/dictum/internal/store/jobs/jobtest"
+	"github.com/dictum/dictum/internal/store/vocabularyfilters"
 	"github.com/dictum/dictum/internal/transcribe/job"
 	"github.com/dictum/dictum/internal/transcribe/model"
+	"github.com/dictum/dictum/internal/transcribe/vocabularyfilter"
 )
 
 var (
@@ -78,11 +80,16 @@ func newServer(t *testing.T, quotas job.Quotas) *server {
 	if _, err := files.Put(t.Context(), "media", "talk.wav", strings.NewReader("content"), objects.Metadata{}); err != nil {
 		t.Fatal(err)
 	}
+	table, err := vocabularyfilters.Open(t.Context(), world.DB, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	filters := &vocabularyfilter.Service{Store: table, Rights: world.Rights(files), Objects: files, Buckets: files, Quotas: quotas}
 	srv := &server{
-		jobs:  &job.Service{Store: s, Tags: s, Rights: world.Rights(files), Objects: files, Buckets: files, Quotas: quotas},
+		jobs:  &job.Service{Store: s, Tags: s, Rights: world.Rights(files), Objects: files, Buckets: files, Quotas: quotas, Filters: filters, TagStores: map[string]job.TagStore{vocabularyfilter.Kind: table}},
 		world: world, store: s, files: files, now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC), as: jobtest.Root(account),
 	}
-	srv.Service = transcribe.New(transcribe.Config{Jobs: srv.jobs, Presigner: links{}, Keys: world.Keys, Roles: world.Directory, Now: func() time.Time { return srv.now }})
+	srv.Service = transcribe.New(transcribe.Config{Jobs: srv.jobs, Filters: filters, Presigner: links{}, Keys: world.Keys, Roles: world.Directory, Now: func() time.Time { return srv.now }})
 	return srv
 }
 

@@ -25,6 +25,8 @@ type shape struct {
 	Pattern  string   `json:"pattern"`
 	Min      *float64 `json:"min"`
 	Max      *float64 `json:"max"`
+	// Hidden values are secrets and blobs: errors do not repeat them.
+	Hidden bool `json:"hidden"`
 
 	// whole matches a whole value against Pattern; nil without one.
 	whole *regexp.Regexp

@@ -13,7 +13,7 @@ import (
 type Violation struct {
 	// Path is the member in the service's spelling: "media.mediaFileUri", "tags.1.member.key".
 	Path string
-	// Value is the offending value as AWS prints it, quoted; "null" where it is missing.
+	// Value is the offending value as AWS prints it, quoted; "null" where it is missing, empty where it is a secret.
 	Value string
 	// Constraint is the sentence that names the rule.
 	Constraint string
@@ -21,7 +21,11 @@ type Violation struct {
 
 // String is the violation as it stands in AWS's message.
 func (v Violation) String() string {
-	return fmt.Sprintf("Value %s at '%s' failed to satisfy constraint: %s", v.Value, v.Path, v.Constraint)
+	value := "Value"
+	if v.Value != "" {
+		value += " " + v.Value
+	}
+	return fmt.Sprintf("%s at '%s' failed to satisfy constraint: %s", value, v.Path, v.Constraint)
 }
 
 // Message puts violations into AWS's one sentence.
@@ -63,6 +67,15 @@ func (w *walker) add(path string, value reflect.Value, constraint string) {
 	w.found = append(w.found, Violation{path, quote(value), constraint})
 }
 
+// addOf is add for a value whose shape is known.
+func (w *walker) addOf(s *shape, path string, value reflect.Value, constraint string) {
+	if s.Hidden {
+		w.found = append(w.found, Violation{path, "", constraint})
+		return
+	}
+	w.add(path, value, constraint)
+}
+
 func (w *walker) structure(path string, s *shape, value reflect.Value) {
 	for _, m := range s.Members {
 		at := lowerFirst(m.Name)
@@ -90,7 +103,7 @@ func (w *walker) value(path string, s *shape, v reflect.Value) {
 		w.mapping(path, s, v)
 	default:
 		for _, c := range scalar(s, v) {
-			w.add(path, v, c)
+			w.addOf(s, path, v, c)
 		}
 	}
 }
@@ -166,6 +179,10 @@ func scalar(s *shape, v reflect.Value) []string {
 		if len(s.Enum) > 0 && !slices.Contains(s.Enum, text) {
 			broken = append(broken, "Member must satisfy enum value set: ["+strings.Join(s.Enum, ", ")+"]")
 		}
+	case "blob":
+		if v.Kind() == reflect.Slice {
+			broken = length(s, v.Len())
+		}
 	case "integer", "long", "float", "double":
 		n, ok := number(v)
 		if !ok {
@@ -230,11 +247,18 @@ func number(v reflect.Value) (float64, bool) {
 	return 0, false
 }
 
+// maxShown bounds how much of a value an error repeats.
+const maxShown = 1024
+
 func quote(v reflect.Value) string {
 	if !v.IsValid() {
 		return "null"
 	}
-	return "'" + javaString(v) + "'"
+	text := javaString(v)
+	if len(text) > maxShown {
+		text = strings.ToValidUTF8(text[:maxShown], "") + "…"
+	}
+	return "'" + text + "'"
 }
 
 // javaString writes a value the way Java's toString does: [a, b] and {k=v}.

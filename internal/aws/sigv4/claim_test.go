@@ -175,7 +175,7 @@ func TestOrderAndTimes(t *testing.T) {
 		{"long-term key", long, 0, ""},
 		{"session", session, 0, ""},
 		{"unknown key, long past", stranger, time.Hour, awserr.UnknownKey},
-		{"session without token, long past", tokenless, 30 * time.Minute, awserr.BadToken},
+		{"session without token, long past", tokenless, 30 * time.Minute, awserr.UnknownKey},
 		{"token with a long-term key", tokened, 0, awserr.BadToken},
 		{"another token", otherToken, 0, awserr.BadToken},
 		{"session at its end", session, time.Hour, awserr.ExpiredToken},

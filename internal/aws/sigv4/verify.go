@@ -275,6 +275,10 @@ func (v *Verifier) credential(ctx context.Context, c *Claim) (iam.Credential, er
 	if err != nil {
 		return cred, fmt.Errorf("look up access key: %w", err)
 	}
+	if c.Token == "" && cred.SessionToken != "" {
+		// To S3 that is a key that it does not know; to others it is the same as a wrong token.
+		return cred, awserr.Fail(awserr.UnknownKey, "AWSAccessKeyId", clip(c.AccessKeyID))
+	}
 	if !equal(cred.SessionToken, c.Token) {
 		return cred, awserr.Fail(awserr.BadToken, "Token-0", clip(c.Token))
 	}

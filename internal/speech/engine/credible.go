@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"compress/zlib"
+	"slices"
 
 	"github.com/dictum/dictum/internal/speech"
 	"github.com/dictum/dictum/internal/speech/whisper"
@@ -70,7 +71,7 @@ func (t *task) decoding() whisper.Task {
 		return whisper.Task{}
 	}
 	d := whisper.Task{
-		Language:  t.job.language,
+		Language:  t.language,
 		MaxTokens: 32 + t.length()*tokensPerSecond/speech.SampleRate,
 	}
 	if d.Temperature = temperatures[max(0, t.attempt-1)]; d.Temperature > 0 {
@@ -83,19 +84,28 @@ func (t *task) decoding() whisper.Task {
 // several tokens a character up to 15.
 const tokensPerSecond = 20
 
-// unsure tells that the first attempt found a credible text that a search may better.
-func (t *task) unsure(m *whisper.Model) bool {
-	return t.attempt == 0 && len(t.row.Tokens()) > 0 && t.row.MeanLogProb() < unsure && credible(m, t.row)
+// searches tells that the first attempt found a credible text, and that a search may better it or is to find others.
+func (t *task) searches(m *whisper.Model) bool {
+	return t.attempt == 0 && len(t.row.Tokens()) > 0 && (t.row.MeanLogProb() < unsure || t.job.alternatives > 0) && credible(m, t.row)
 }
 
-// better is what the search found, or the greedy text if that is more probable.
+// width is the number of hypotheses of the search.
+func (t *task) width(capacity int) int {
+	return min(max(beamWidth, t.job.alternatives), capacity)
+}
+
+// better is what the search found, or the greedy text if that is more probable. The other texts stay in t.others when
+// alternatives are wanted, the most probable first.
 func (t *task) better() *whisper.Row {
-	row := t.beam.Hypotheses()[0]
+	rows := slices.DeleteFunc(slices.Clone(t.beam.Hypotheses()), func(r *whisper.Row) bool { return r.Looping() || r.Full() })
 	t.beam = nil
-	if row.Looping() || row.Full() || row.MeanLogProb() < t.greedy.MeanLogProb() {
-		return t.greedy
+	if len(rows) == 0 || rows[0].MeanLogProb() < t.greedy.MeanLogProb() {
+		rows = slices.Insert(rows, 0, t.greedy)
 	}
-	return row
+	if t.job.alternatives > 0 {
+		t.others = rows[1:]
+	}
+	return rows[0]
 }
 
 // retry looks at what was decoded. It returns true when the window is to be decoded

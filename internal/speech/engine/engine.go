@@ -20,8 +20,10 @@ import (
 
 	"github.com/dictum/dictum/internal/inference"
 	"github.com/dictum/dictum/internal/speech"
+	"github.com/dictum/dictum/internal/speech/speakers"
 	"github.com/dictum/dictum/internal/speech/vad"
 	"github.com/dictum/dictum/internal/speech/whisper"
+	"github.com/dictum/dictum/internal/text/pii/ner"
 )
 
 // Config says where the models are and how much of the machine to use.
@@ -48,6 +50,7 @@ const (
 const (
 	runtimeFile = "onnxruntime/libonnxruntime.so"
 	vadFile     = "silero-vad/silero_vad_16k_sequence.onnx"
+	speakersDir = "speakers"
 )
 
 var _ speech.Recognizer = (*Engine)(nil)
@@ -64,15 +67,16 @@ type Engine struct {
 	// ctx ends when the engine is closed, and with it all work.
 	ctx   context.Context
 	close context.CancelFunc
-	// callers are those inside Recognize; the runner outlives them, then stopped ends it.
+	// callers are those inside Recognize and Tag; the runner outlives them, then stopped ends it.
 	callers sync.WaitGroup
 	runner  sync.WaitGroup
 	stopped chan struct{}
 
-	// load is a lock that can be waited for under a context; it guards models and closed.
-	load   chan struct{}
-	models *models
-	closed bool
+	// load is a lock that can be waited for under a context; it guards the fields below.
+	load     chan struct{}
+	models   *models
+	entities *ner.Model
+	closed   bool
 }
 
 // models is what is loaded.
@@ -80,6 +84,8 @@ type models struct {
 	whisper *whisper.Model
 	vad     *vad.Detector
 	batch   *whisper.Batch
+	// speakers is loaded at first use.
+	speakers *speakers.Model
 }
 
 // New makes an engine. It loads nothing yet: models are loaded by Preload, or by the
@@ -137,6 +143,28 @@ func (e *Engine) loaded(ctx context.Context) (*models, error) {
 	return m, nil
 }
 
+// diarizer starts to tell at most so many speakers apart.
+func (e *Engine) diarizer(ctx context.Context, most int) (*speakers.Diarizer, error) {
+	select {
+	case e.load <- struct{}{}:
+		defer func() { <-e.load }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if e.closed {
+		return nil, fmt.Errorf("engine is closed: %w", speech.ErrInterrupted)
+	}
+	if e.models.speakers == nil {
+		// The recogniser has the other processors.
+		m, err := speakers.Open(filepath.Join(e.config.Models, speakersDir), max(1, e.config.Threads/2))
+		if err != nil {
+			return nil, fmt.Errorf("load speaker models from %s (dictum models pull installs them): %w", e.config.Models, err)
+		}
+		e.models.speakers = m
+	}
+	return e.models.speakers.NewDiarizer(speakers.Options{MaxSpeakers: most})
+}
+
 func (e *Engine) open() (*models, error) {
 	if err := inference.Init(filepath.Join(e.config.Models, runtimeFile)); err != nil {
 		return nil, err
@@ -166,6 +194,9 @@ func (m *models) close() error {
 	if m.vad != nil {
 		errs = append(errs, m.vad.Close())
 	}
+	if m.speakers != nil {
+		errs = append(errs, m.speakers.Close())
+	}
 	return errors.Join(errs...)
 }
 
@@ -182,12 +213,12 @@ func (e *Engine) Close() error {
 	e.callers.Wait()
 	close(e.stopped)
 	e.runner.Wait()
-	if e.models == nil {
-		return nil
+	err := e.closeTagger()
+	if m := e.models; m != nil {
+		e.models = nil
+		err = errors.Join(err, m.close())
 	}
-	m := e.models
-	e.models = nil
-	if err := m.close(); err != nil {
+	if err != nil {
 		return fmt.Errorf("close engine: %w", err)
 	}
 	return nil

@@ -9,45 +9,60 @@ import (
 // timed turns what was decoded of a window into items with times in the audio.
 func (t *task) timed() (result, error) {
 	pieces := t.window.Pieces
-	r := result{number: t.number, end: pieces[len(pieces)-1].End}
+	r := result{number: t.number, language: t.language, end: pieces[len(pieces)-1].End}
 	if t.err != nil {
 		return r, t.err
 	}
 	if t.row == nil || len(t.row.Tokens()) == 0 {
 		return r, nil
 	}
-	m, row := t.job.models.whisper, t.row
+	var err error
+	if r.items, err = t.itemise(t.row); err != nil {
+		return r, err
+	}
+	for _, row := range t.others {
+		items, err := t.itemise(row)
+		if err != nil {
+			return r, err
+		}
+		r.others = append(r.others, hypothesis{items: items, behind: t.row.MeanLogProb() - row.MeanLogProb()})
+	}
+	return r, nil
+}
+
+// itemise splits the text of a row into items.
+func (t *task) itemise(row *whisper.Row) ([]speech.Item, error) {
+	m := t.job.models.whisper
 	tokens := make([][]byte, len(row.Tokens()))
 	for i, id := range row.Tokens() {
 		tokens[i] = m.Tokenizer().Bytes(id)
 	}
-	split := align.Split(tokens)
-	starts, err := t.starts()
+	starts, err := t.starts(row)
 	if err != nil {
-		return r, err
+		return nil, err
 	}
 	spans := make([]align.Interval, len(t.window.Speech))
 	for i, s := range t.window.Speech {
 		spans[i] = align.Interval{Start: s.Start, End: s.End}
 	}
-	for _, p := range align.Times(split, starts, spans, t.length()) {
+	var items []speech.Item
+	for _, p := range align.Times(align.Split(tokens), starts, spans, t.length()) {
 		item := speech.Item{Text: p.Text, NoSpaceBefore: p.NoSpaceBefore}
 		if p.Punctuation {
 			item.Kind = speech.Punctuation
 		} else {
 			item.Start = duration(t.window.Source(p.Start, false))
 			item.End = duration(t.window.Source(p.End, true))
-			item.Confidence = confidence(t.job.language, row.LogProbs()[p.First:p.Last+1])
+			item.Confidence = confidence(t.language, row.LogProbs()[p.First:p.Last+1])
 		}
-		r.items = append(r.items, item)
+		items = append(items, item)
 	}
-	return r, nil
+	return items, nil
 }
 
-// starts returns the sample of the window at which each token begins, and that at which
+// starts returns the sample of the window at which each token of a row begins, and that at which
 // the last one ends.
-func (t *task) starts() ([]int, error) {
-	row := t.row
+func (t *task) starts(row *whisper.Row) ([]int, error) {
 	attention, steps, err := t.encoding.Attention(t.job.engine.ctx, row.Queries())
 	if err != nil {
 		return nil, err

@@ -2,16 +2,13 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/dictum/dictum/internal/speech"
-	"github.com/dictum/dictum/internal/speech/lid"
-	"github.com/dictum/dictum/internal/speech/vad"
+	"github.com/dictum/dictum/internal/speech/speakers"
 )
 
 const (
@@ -36,9 +33,14 @@ type job struct {
 	// waiting are windows in the queue, guarded by the queue's mutex.
 	waiting []*task
 
-	// language is set before the first window that is not only identified.
+	// language is set before the first window that is not only identified. Of several languages it is the first, until
+	// all has been read.
 	language string
 	scores   []speech.LanguageScore
+	// alternatives is how many texts of each segment are wanted; zero asks for the best alone.
+	alternatives int
+	// diarizer tells speakers apart; nil when that was not asked. It is the reader's until that has ended.
+	diarizer *speakers.Diarizer
 
 	// room holds a value for each window under way; results takes them when they are
 	// decoded and timed.
@@ -49,6 +51,8 @@ type job struct {
 	// read wakes the collector after more audio was read.
 	read     chan struct{}
 	position atomic.Int64 // samples read
+	// windows counts those that were numbered; it is the reader's.
+	windows int
 
 	// finishing are goroutines that time words.
 	finishing sync.WaitGroup
@@ -58,8 +62,10 @@ type job struct {
 type result struct {
 	number int
 	// end is the sample of the audio up to which the window reaches.
-	end   int
-	items []speech.Item
+	end      int
+	language string
+	items    []speech.Item
+	others   []hypothesis
 }
 
 // summary is what the reader knows at the end of the audio.
@@ -91,14 +97,20 @@ func (e *Engine) Recognize(ctx context.Context, audio speech.SampleReader, setti
 	stop := context.AfterFunc(e.ctx, func() { fail(speech.ErrInterrupted) })
 	defer stop()
 	j := &job{
-		engine: e, models: m, class: class(settings.Priority), ctx: ctx, fail: fail, language: settings.Language,
+		engine: e, models: m, class: class(settings.Priority), ctx: ctx, fail: fail,
+		language: settings.Language, alternatives: settings.MaxAlternatives,
 		room: make(chan struct{}, maxInFlight), results: make(chan result, maxInFlight),
 		identified: make(chan *task, maxIdentify), read: make(chan struct{}, 1),
+	}
+	if settings.MaxSpeakers > 0 {
+		if j.diarizer, err = e.diarizer(ctx, settings.MaxSpeakers); err != nil {
+			return speech.Transcript{}, err
+		}
 	}
 	if progress == nil {
 		progress = func(speech.Progress) {}
 	}
-	transcript, err := j.recognize(audio, settings.LanguageCandidates, progress)
+	transcript, err := j.recognize(audio, settings, progress)
 	if err != nil {
 		return speech.Transcript{}, fmt.Errorf("recognise speech: %w", err)
 	}
@@ -118,11 +130,11 @@ func (e *Engine) enter() error {
 }
 
 // recognize starts the reader and collects results, in order, until there are no more.
-func (j *job) recognize(audio speech.SampleReader, candidates []string, progress func(speech.Progress)) (speech.Transcript, error) {
+func (j *job) recognize(audio speech.SampleReader, settings speech.Settings, progress func(speech.Progress)) (speech.Transcript, error) {
 	ended := make(chan summary, 1)
 	var reader sync.WaitGroup
 	reader.Go(func() {
-		s, err := j.readAll(audio, candidates)
+		s, err := j.readAll(audio, settings)
 		if err != nil {
 			j.fail(err)
 		}
@@ -144,7 +156,7 @@ func (j *job) recognize(audio speech.SampleReader, candidates []string, progress
 	}()
 
 	var total summary
-	var segments segmenter
+	var heard hearing
 	total.windows = -1
 	next, position := 0, 0
 	early := make(map[int]result)
@@ -162,7 +174,7 @@ func (j *job) recognize(audio speech.SampleReader, candidates []string, progress
 				}
 				delete(early, next)
 				next++
-				segments.add(r.items)
+				heard.add(r)
 				position = r.end
 			}
 		case total = <-ended:
@@ -180,7 +192,13 @@ func (j *job) recognize(audio speech.SampleReader, candidates []string, progress
 	transcript := speech.Transcript{
 		Language: j.language, Languages: j.scores,
 		Duration: duration(total.samples), Speech: duration(total.speech),
-		Segments: segments.end(j.language),
+	}
+	if j.diarizer != nil {
+		transcript.Speakers = heard.tell(j.diarizer.Turns())
+	}
+	transcript.Segments = heard.segments(j.alternatives)
+	if settings.MultipleLanguages {
+		transcript.Language = mostSpoken(transcript.Segments, j.language)
 	}
 	last := speech.Progress{Position: transcript.Duration, Read: transcript.Duration, Language: j.languageScore()}
 	progress(last)
@@ -198,151 +216,6 @@ func (j *job) languageScore() speech.LanguageScore {
 // duration is the length of so many samples.
 func duration(samples int) time.Duration {
 	return time.Duration(samples) * time.Second / speech.SampleRate
-}
-
-// readAll reads the audio to its end, cuts it into windows and submits them.
-func (j *job) readAll(audio speech.SampleReader, candidates []string) (summary, error) {
-	stream, err := j.models.vad.NewStream()
-	if err != nil {
-		return summary{}, err
-	}
-	defer stream.Close()
-
-	var s summary
-	var windows []vad.Window
-	cutter := vad.NewCutter(func(w vad.Window) { windows = append(windows, w) })
-	identify := identifier{job: j, candidates: candidates}
-	chunk := make([]float32, vad.ChunkSamples)
-	for end := false; !end; {
-		n := 0
-		for n < len(chunk) && !end {
-			k, err := audio.ReadSamples(chunk[n:])
-			n += k
-			if err != nil && !errors.Is(err, io.EOF) {
-				return summary{}, fmt.Errorf("read audio: %w", err)
-			}
-			if err := j.ctx.Err(); err != nil {
-				return summary{}, context.Cause(j.ctx)
-			}
-			end = err != nil
-		}
-		if n > 0 {
-			probabilities, err := stream.Detect(j.ctx, chunk[:n])
-			if err != nil {
-				return summary{}, err
-			}
-			cutter.Add(chunk[:n], probabilities)
-			s.samples += n
-			j.position.Store(int64(s.samples))
-		}
-		if end {
-			cutter.End()
-		}
-		for _, w := range windows {
-			t := &task{job: j, number: s.windows, window: w, features: j.models.whisper.Features(w.Samples)}
-			t.window.Samples = nil
-			s.windows++
-			if err := identify.submit(t); err != nil {
-				return summary{}, err
-			}
-		}
-		windows = windows[:0]
-		select {
-		case j.read <- struct{}{}:
-		default:
-		}
-	}
-	if err := identify.end(); err != nil {
-		return summary{}, err
-	}
-	s.speech = cutter.SpeechSamples()
-	return s, nil
-}
-
-// submit queues a window, when there is room.
-func (j *job) submit(t *task) error {
-	select {
-	case j.room <- struct{}{}:
-		j.engine.queue.push(t)
-		return nil
-	case <-j.ctx.Done():
-		t.release()
-		return context.Cause(j.ctx)
-	}
-}
-
-// identifier holds the first windows of a job back until their language is known.
-type identifier struct {
-	job        *job
-	candidates []string
-	held       []*task
-	speech     int
-}
-
-// submit passes a window on, or holds it when the language is not known yet.
-func (i *identifier) submit(t *task) error {
-	if i.job.language != "" {
-		return i.job.submit(t)
-	}
-	i.held = append(i.held, t)
-	i.speech += t.window.SpeechSamples()
-	if i.speech < identifySpeech && len(i.held) < maxIdentify {
-		return nil
-	}
-	return i.decide()
-}
-
-// end identifies the language of audio that was short.
-func (i *identifier) end() error {
-	if i.job.language != "" {
-		return nil
-	}
-	return i.decide()
-}
-
-// decide has the language of the windows held identified, and passes them on.
-func (i *identifier) decide() error {
-	j := i.job
-	if i.speech < lid.MinSpeech {
-		return speech.ErrTooLittleSpeech
-	}
-	for _, t := range i.held {
-		t.identify = true
-		j.engine.queue.push(t)
-	}
-	var err error
-	evidence := make([]lid.Evidence, len(i.held))
-	for range i.held {
-		// Tasks come back even when the job is cancelled: they have memory to release.
-		t := <-j.identified
-		if t.err != nil {
-			err = errors.Join(err, t.err)
-			continue
-		}
-		evidence[t.number] = lid.Evidence{Probabilities: t.row.Languages(), Speech: t.window.SpeechSamples()}
-	}
-	var scores []speech.LanguageScore
-	if err == nil {
-		scores, err = lid.Decide(j.models.whisper.Languages(), evidence, i.candidates)
-	}
-	if err != nil {
-		for _, t := range i.held {
-			t.release()
-		}
-		return err
-	}
-	j.scores, j.language = scores, scores[0].Language
-	for n, t := range i.held {
-		t.identify = false
-		if err := j.submit(t); err != nil {
-			for _, t := range i.held[n+1:] {
-				t.release()
-			}
-			return err
-		}
-	}
-	i.held = nil
-	return nil
 }
 
 // done takes a task back from the runner. It does not block: the channels have room for

@@ -18,6 +18,8 @@ type task struct {
 	features whisper.Features
 	// identify asks only which language is spoken.
 	identify bool
+	// language is what the window is decoded in.
+	language string
 
 	encoding *whisper.Encoding
 	row      *whisper.Row
@@ -27,6 +29,8 @@ type task struct {
 	// beam is the search for a better text than greedy, which is what the first attempt found.
 	beam   *whisper.Beam
 	greedy *whisper.Row
+	// others are the other texts that the search found.
+	others []*whisper.Row
 
 	err error
 }
@@ -72,7 +76,7 @@ type runner struct {
 // admit lets windows in while there is room.
 func (r *runner) admit() {
 	for len(r.searching) > 0 {
-		if r.models.batch.Free() < beamWidth {
+		if r.models.batch.Free() < r.searching[0].width(r.models.batch.Capacity()) {
 			return // what was begun is ended first
 		}
 		t := r.searching[0]
@@ -135,7 +139,7 @@ func (r *runner) search(t *task) error {
 	if t.job.ctx.Err() != nil {
 		return context.Cause(t.job.ctx)
 	}
-	beam, err := r.models.batch.AddBeam(t.encoding, t.decoding(), beamWidth)
+	beam, err := r.models.batch.AddBeam(t.encoding, t.decoding(), t.width(r.models.batch.Capacity()))
 	if err != nil {
 		return err
 	}
@@ -199,7 +203,7 @@ func (r *runner) judge(t *task) (again bool, err error) {
 	e := r.engine
 	if t.beam != nil {
 		t.row = t.better()
-	} else if !t.identify && r.models.batch.Capacity() >= beamWidth && t.unsure(r.models.whisper) {
+	} else if !t.identify && r.models.batch.Capacity() >= beamWidth && t.searches(r.models.whisper) {
 		t.greedy = t.row
 		r.searching = append(r.searching, t)
 		e.stats.searches.Add(1)

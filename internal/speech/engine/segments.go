@@ -20,21 +20,41 @@ const (
 	openers = "¿¡([{«“„‘「『（《"
 )
 
+// said is an item with the window it was recognised in, its language and its speaker, from 1.
+type said struct {
+	speech.Item
+	window   int
+	language string
+	speaker  int
+}
+
 // segmenter cuts items into utterances, as they come.
 type segmenter struct {
 	done []speech.Segment
-	open speech.Segment
+	// firsts are the places, among all items, of the first of each segment in done.
+	firsts []int
+	open   speech.Segment
+	first  int
+	next   int
 	// mark is the last punctuation since the last word.
 	mark string
 }
 
-// add takes the items of the next window.
-func (s *segmenter) add(items []speech.Item) {
-	for _, item := range items {
+// add takes the next items.
+func (s *segmenter) add(items []said) {
+	for _, i := range items {
+		item := i.Item
+		if len(s.open.Items) > 0 && (i.language != s.open.Language || i.speaker != s.open.Speaker) {
+			s.close()
+		}
+		if len(s.open.Items) == 0 {
+			s.open.Language, s.open.Speaker, s.first = i.language, i.speaker, s.next
+		}
+		s.next++
 		if item.Kind == speech.Punctuation {
 			// What opens a sentence belongs to the next word.
 			if len(s.open.Items) > 0 && strings.Contains(openers, item.Text) && s.ends(0) {
-				s.close()
+				s.reopen(i)
 			}
 			s.open.Items = append(s.open.Items, item)
 			s.mark = item.Text
@@ -45,7 +65,7 @@ func (s *segmenter) add(items []speech.Item) {
 			item.Start = max(item.Start, s.open.End)
 			item.End = max(item.End, item.Start+time.Millisecond)
 			if s.ends(item.Start - s.open.End) {
-				s.close()
+				s.reopen(i)
 			}
 		} else if n := len(s.done); n > 0 {
 			item.Start = max(item.Start, s.done[n-1].End)
@@ -77,18 +97,22 @@ func (s *segmenter) ends(pause time.Duration) bool {
 	}
 }
 
+// reopen ends the open segment before an item that has been counted.
+func (s *segmenter) reopen(i said) {
+	s.close()
+	s.open.Language, s.open.Speaker, s.first = i.language, i.speaker, s.next-1
+}
+
 func (s *segmenter) close() {
-	s.done = append(s.done, s.open)
+	if s.open.End > 0 {
+		s.done = append(s.done, s.open)
+		s.firsts = append(s.firsts, s.first)
+	}
 	s.open, s.mark = speech.Segment{}, ""
 }
 
 // end returns all segments.
-func (s *segmenter) end(language string) []speech.Segment {
-	if s.open.End > 0 {
-		s.close()
-	}
-	for i := range s.done {
-		s.done[i].Language = language
-	}
+func (s *segmenter) end() []speech.Segment {
+	s.close()
 	return s.done
 }

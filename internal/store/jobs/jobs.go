@@ -41,26 +41,31 @@ func Open(ctx context.Context, db *store.DB) (*Jobs, error) {
 // columns are what scan reads.
 const columns = `id, account_id, region, name, status, request, principal, key_arn, media_bucket, media_key,
 	output_service, output_bucket, output_key, output_expired, created_ms, started_ms, completed_ms, deferred,
-	failure_kind, failure_reason, media_format, sample_rate, language_code, language_score, attempts, errors`
+	failure_kind, failure_reason, media_format, sample_rate, language_code, language_score, languages, attempts, errors`
 
 type scanner interface{ Scan(dest ...any) error }
 
 // scan reads columns, then more.
 func scan(row scanner, more ...any) (job.Job, error) {
 	var j job.Job
-	var request, principal string
+	var request, principal, languages string
 	var created, started, completed int64
 	dest := []any{
 		&j.ID, &j.AccountID, &j.Region, &j.Name, &j.Status, &request, &principal, &j.KeyARN, &j.Media.Bucket, &j.Media.Key,
 		&j.Output.Service, &j.Output.Bucket, &j.Output.Key, &j.Output.Expired, &created, &started, &completed, &j.Deferred,
 		&j.Failure.Kind, &j.Failure.Reason, &j.Detected.MediaFormat, &j.Detected.SampleRate,
-		&j.Detected.LanguageCode, &j.Detected.LanguageScore, &j.Attempts, &j.Errors,
+		&j.Detected.LanguageCode, &j.Detected.LanguageScore, &languages, &j.Attempts, &j.Errors,
 	}
 	if err := row.Scan(append(dest, more...)...); err != nil {
 		return job.Job{}, err
 	}
 	if err := json.Unmarshal([]byte(request), &j.Request); err != nil {
 		return job.Job{}, fmt.Errorf("decode stored request of job %s: %w", j.ID, err)
+	}
+	if languages != "" {
+		if err := json.Unmarshal([]byte(languages), &j.Detected.Languages); err != nil {
+			return job.Job{}, fmt.Errorf("decode stored languages of job %s: %w", j.ID, err)
+		}
 	}
 	if principal == "" {
 		j.Principal = job.Administrator(j.AccountID)

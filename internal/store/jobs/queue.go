@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -99,11 +100,18 @@ func (s *Jobs) Commit(ctx context.Context, c job.Claim, change func(*job.Job) er
 
 // update writes what changes in a job's life. A job that is no longer in progress has no lease.
 func update(ctx context.Context, tx *sql.Tx, j job.Job) error {
+	var languages []byte
+	if len(j.Detected.Languages) > 0 {
+		var err error
+		if languages, err = json.Marshal(j.Detected.Languages); err != nil {
+			return fmt.Errorf("encode languages: %w", err)
+		}
+	}
 	_, err := tx.ExecContext(ctx, `UPDATE transcription_jobs SET status = ?, started_ms = ?, completed_ms = ?,
-		failure_kind = ?, failure_reason = ?, media_format = ?, sample_rate = ?, language_code = ?, language_score = ?,
+		failure_kind = ?, failure_reason = ?, media_format = ?, sample_rate = ?, language_code = ?, language_score = ?, languages = ?,
 		owner = CASE WHEN ?1 = 'IN_PROGRESS' THEN owner ELSE '' END WHERE id = ?`,
 		string(j.Status), millis(j.Started), millis(j.Completed),
-		j.Failure.Kind, j.Failure.Reason, j.Detected.MediaFormat, j.Detected.SampleRate, j.Detected.LanguageCode, j.Detected.LanguageScore, j.ID)
+		j.Failure.Kind, j.Failure.Reason, j.Detected.MediaFormat, j.Detected.SampleRate, j.Detected.LanguageCode, j.Detected.LanguageScore, string(languages), j.ID)
 	if err != nil {
 		return fmt.Errorf("write job: %w", err)
 	}

@@ -4,8 +4,11 @@ package subtitle
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,8 +81,28 @@ func Write(w io.Writer, format Format, segments []speech.Segment, first int) err
 // escape covers what a WebVTT parser would take for markup (WebVTT §4.2.2).
 var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
-// Cues cuts segments into cues, in order of time. Every item's text is in exactly one of them.
+// Cues cuts segments into cues, in order of time. Every item's text is in exactly one of them. Where people talk at
+// once in different channels, a cue stands until the next one begins.
 func Cues(segments []speech.Segment) []Cue {
+	byChannel := make(map[int][]speech.Segment)
+	for _, s := range segments {
+		byChannel[s.Channel] = append(byChannel[s.Channel], s)
+	}
+	var cues []Cue
+	for _, channel := range slices.Sorted(maps.Keys(byChannel)) {
+		cues = append(cues, channelCues(byChannel[channel])...)
+	}
+	if len(byChannel) > 1 {
+		slices.SortStableFunc(cues, func(a, b Cue) int { return cmp.Compare(a.Start, b.Start) })
+		for i := range cues[1:] {
+			cues[i].End = min(cues[i].End, cues[i+1].Start)
+		}
+	}
+	return separate(cues)
+}
+
+// channelCues cuts segments that follow one another.
+func channelCues(segments []speech.Segment) []Cue {
 	var l layout
 	for _, s := range segments {
 		for _, group := range groups(s.Items) {
@@ -87,7 +110,7 @@ func Cues(segments []speech.Segment) []Cue {
 		}
 		l.flush()
 	}
-	return l.separate()
+	return l.cues
 }
 
 // group is a word with the punctuation around it: what no line break may part.
@@ -204,15 +227,15 @@ func (l *layout) flush() {
 }
 
 // separate makes times whole milliseconds and each cue end after it begins and before the next begins.
-func (l *layout) separate() []Cue {
+func separate(cues []Cue) []Cue {
 	floor := time.Duration(0)
-	for i := range l.cues {
-		c := &l.cues[i]
+	for i := range cues {
+		c := &cues[i]
 		c.Start = max(c.Start.Round(time.Millisecond), floor)
 		c.End = max(c.End.Round(time.Millisecond), c.Start+time.Millisecond)
 		floor = c.End
 	}
-	return l.cues
+	return cues
 }
 
 // columns is how wide a text is on screen.

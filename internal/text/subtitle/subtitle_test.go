@@ -1,6 +1,7 @@
 package subtitle_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -155,4 +156,20 @@ func FuzzCues(f *testing.F) {
 			t.Errorf("said %q, want %q", got, want)
 		}
 	})
+}
+
+func TestPeopleWhoTalkAtOnceTakeTurnsOnScreen(t *testing.T) {
+	got := subtitle.Cues([]speech.Segment{
+		{Channel: 1, Items: []speech.Item{word("Let", 0, 900), word("me", 1000, 1900), word("finish", 2000, 4000), mark(".")}},
+		{Channel: 2, Items: []speech.Item{word("No", 1500, 1800), mark(".")}},
+		{Channel: 1, Items: []speech.Item{word("Please", 5000, 5400), mark(".")}},
+	})
+	want := []subtitle.Cue{
+		{Start: 0, End: ms(1500), Lines: []string{"Let me finish."}},
+		{Start: ms(1500), End: ms(1800), Lines: []string{"No."}},
+		{Start: ms(5000), End: ms(5400), Lines: []string{"Please."}},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
 }

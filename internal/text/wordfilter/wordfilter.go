@@ -80,6 +80,24 @@ func (f *Filter) Apply(method Method, segments []speech.Segment) []speech.Segmen
 		}
 		found = found[len(s.Items):]
 		out[i].Items = e.end()
+		out[i].Alternatives = f.alternatives(method, s, out[i].Items)
+	}
+	return out
+}
+
+// alternatives filters each text of a segment. The first is that of its items; of another there may be no word left.
+func (f *Filter) alternatives(method Method, s speech.Segment, items []speech.Item) []speech.Alternative {
+	var out []speech.Alternative
+	for i, a := range s.Alternatives {
+		if i == 0 {
+			out = append(out, speech.Alternative{Items: items})
+			continue
+		}
+		stream := f.Stream(method)
+		rest := append(stream.Push(a.Items...), stream.Flush()...)
+		if len(rest) > 0 {
+			out = append(out, speech.Alternative{Items: rest})
+		}
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package wordfilter_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -255,4 +256,42 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("stream gives %q, all at once %q", join(got), join(want))
 		}
 	})
+}
+
+func TestEveryTextOfASegmentIsFiltered(t *testing.T) {
+	f, err := wordfilter.New([]string{"damn", "hell"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	say := func(words ...string) []speech.Item {
+		var items []speech.Item
+		for _, w := range words {
+			items = append(items, speech.Item{Text: w})
+		}
+		return items
+	}
+	in := []speech.Segment{{Items: say("oh", "damn"), Alternatives: []speech.Alternative{
+		{Items: say("oh", "damn")}, {Items: say("oh", "hell")}, {Items: say("damn")},
+	}}}
+	for method, want := range map[wordfilter.Method]string{
+		wordfilter.Mask:   "[[oh ***] [oh ***] [***]]",
+		wordfilter.Remove: "[[oh] [oh]]",
+		wordfilter.Tag:    "[[oh damn] [oh hell] [damn]]",
+	} {
+		var got [][]string
+		out := f.Apply(method, in)[0]
+		for _, a := range out.Alternatives {
+			var words []string
+			for _, item := range a.Items {
+				words = append(words, item.Text)
+			}
+			got = append(got, words)
+		}
+		if method == wordfilter.Tag && (!out.Alternatives[2].Items[0].FilterMatch || out.Alternatives[1].Items[0].FilterMatch) {
+			t.Error("tag: the words of an alternative are matched, not those in the same place")
+		}
+		if fmt.Sprint(got) != want {
+			t.Errorf("%s: got %v, want %s", method, got, want)
+		}
+	}
 }

@@ -10,17 +10,16 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/dictum/dictum/internal/speech"
-	"github.com/dictum/dictum/internal/transcribe/language"
 )
 
 // Transcript is the top of the file. Members are in the order AWS writes them.
 type Transcript struct {
-	JobName   string  `json:"jobName"`
-	AccountID string  `json:"accountId"`
-	Status    string  `json:"status"`
-	Results   Results `json:"results"`
+	JobName   string `json:"jobName"`
+	AccountID string `json:"accountId"`
+	// IsRedacted is there when redaction was asked for; it tells the redacted file from the other.
+	IsRedacted *bool   `json:"isRedacted,omitempty"`
+	Status     string  `json:"status"`
+	Results    Results `json:"results"`
 }
 
 // Results holds what was recognised.
@@ -28,9 +27,15 @@ type Results struct {
 	// LanguageCode and LanguageIdentification are there when the language was identified.
 	LanguageCode           string          `json:"language_code,omitempty"`
 	LanguageIdentification []LanguageScore `json:"language_identification,omitempty"`
-	Transcripts            []Text          `json:"transcripts"`
-	Items                  []Item          `json:"items"`
-	AudioSegments          []AudioSegment  `json:"audio_segments"`
+	// LanguageCodes are there when several languages were.
+	LanguageCodes []LanguageTime `json:"language_codes,omitempty"`
+	ChannelLabels *ChannelLabels `json:"channel_labels,omitempty"`
+	SpeakerLabels *SpeakerLabels `json:"speaker_labels,omitempty"`
+	Transcripts   []Text         `json:"transcripts"`
+	Items         []Item         `json:"items"`
+	// Segments are there when alternatives were asked for.
+	Segments      *[]Segment     `json:"segments,omitempty"`
+	AudioSegments []AudioSegment `json:"audio_segments"`
 }
 
 // LanguageScore is one candidate language; Score is a decimal in a string.
@@ -39,27 +44,49 @@ type LanguageScore struct {
 	Code  string `json:"code"`
 }
 
+// LanguageTime is how long a language was spoken; Duration is a number.
+type LanguageTime struct {
+	Code     string      `json:"language_code"`
+	Duration json.Number `json:"duration_in_seconds"`
+}
+
 // Text is the running text.
 type Text struct {
 	Transcript string `json:"transcript"`
 }
 
+// Labels say of an item or a segment who said it, where and in which language, as far as that was asked.
+type Labels struct {
+	Speaker  string `json:"speaker_label,omitempty"`
+	Channel  string `json:"channel_label,omitempty"`
+	Language string `json:"language_code,omitempty"`
+}
+
 // Item is a word or a punctuation mark, which has no times.
 type Item struct {
-	ID           int           `json:"id"`
-	Type         string        `json:"type"`
-	Alternatives []Alternative `json:"alternatives"`
+	ID           int       `json:"id"`
+	Type         string    `json:"type"`
+	Alternatives []Content `json:"alternatives"`
 	// StartTime and EndTime are seconds from the start of the media, as strings.
 	StartTime string `json:"start_time,omitempty"`
 	EndTime   string `json:"end_time,omitempty"`
-	// VocabularyFilterMatch is there, true or false, when a vocabulary filter tags (spec transcript-json.md §2.9).
+	Labels
+	// VocabularyFilterMatch is there, true or false, when a vocabulary filter tags.
 	VocabularyFilterMatch *bool `json:"vocabularyFilterMatch,omitempty"`
 }
 
-// Alternative is what an item says. Batch items have one.
-type Alternative struct {
+// Content is what an item says. Batch items have one. What is redacted has no confidence but that of its redaction.
+type Content struct {
+	Confidence string      `json:"confidence,omitempty"`
+	Content    string      `json:"content"`
+	Redactions []Redaction `json:"redactions,omitempty"`
+}
+
+// Redaction says what was taken out of the text.
+type Redaction struct {
 	Confidence string `json:"confidence"`
-	Content    string `json:"content"`
+	Type       string `json:"type"`
+	Category   string `json:"category"`
 }
 
 // AudioSegment is a stretch of speech; Items are the ids of its items.
@@ -68,78 +95,66 @@ type AudioSegment struct {
 	Transcript string `json:"transcript"`
 	StartTime  string `json:"start_time"`
 	EndTime    string `json:"end_time"`
-	Items      []int  `json:"items"`
+	Labels
+	Items []int `json:"items"`
 }
 
-// Job is what the file says of the job.
-type Job struct {
-	Name, AccountID string
-	// Identified is set when the language was to be identified: the scores, best first.
-	Identified []language.Score
-	// Tagged tells that a vocabulary filter tagged the items.
-	Tagged bool
+// ChannelLabels are the items again, each channel's together.
+type ChannelLabels struct {
+	Channels []Channel `json:"channels"`
+	Number   int       `json:"number_of_channels"`
 }
 
-// Build makes the document of a finished recognition. The same input gives the same document.
-func Build(job Job, t speech.Transcript) Transcript {
-	d := Transcript{JobName: job.Name, AccountID: job.AccountID, Status: "COMPLETED", Results: Results{
-		Items: []Item{}, AudioSegments: []AudioSegment{},
-	}}
-	if len(job.Identified) > 0 {
-		d.Results.LanguageCode = job.Identified[0].Code
-		for _, s := range job.Identified {
-			d.Results.LanguageIdentification = append(d.Results.LanguageIdentification, LanguageScore{Score: decimal(s.Score, 4), Code: s.Code})
-		}
-	}
-	var whole strings.Builder
-	for _, segment := range t.Segments {
-		if len(segment.Items) == 0 {
-			continue
-		}
-		text := Join(segment.Items)
-		a := AudioSegment{
-			ID: len(d.Results.AudioSegments), Transcript: text,
-			StartTime: Seconds(segment.Start), EndTime: Seconds(segment.End),
-		}
-		for _, item := range segment.Items {
-			a.Items = append(a.Items, len(d.Results.Items))
-			built := buildItem(len(d.Results.Items), item)
-			if job.Tagged {
-				built.VocabularyFilterMatch = &item.FilterMatch
-			}
-			d.Results.Items = append(d.Results.Items, built)
-		}
-		d.Results.AudioSegments = append(d.Results.AudioSegments, a)
-		if whole.Len() > 0 && !segment.Items[0].NoSpaceBefore {
-			whole.WriteByte(' ')
-		}
-		whole.WriteString(text)
-	}
-	d.Results.Transcripts = []Text{{Transcript: whole.String()}}
-	return d
+// Channel is one channel's items, which are those of Results.Items.
+type Channel struct {
+	Label string `json:"channel_label"`
+	Items []Item `json:"items"`
 }
 
-func buildItem(id int, item speech.Item) Item {
-	if item.Kind == speech.Punctuation {
-		return Item{ID: id, Type: "punctuation", Alternatives: []Alternative{{Confidence: "0.0", Content: item.Text}}}
-	}
-	return Item{
-		ID: id, Type: "pronunciation",
-		Alternatives: []Alternative{{Confidence: decimal(item.Confidence, 3), Content: item.Text}},
-		StartTime:    Seconds(item.Start), EndTime: Seconds(item.End),
-	}
+// SpeakerLabels are the turns of the speakers.
+type SpeakerLabels struct {
+	// Channel is always the first: speakers are told apart in mixed channels only.
+	Channel  string           `json:"channel_label"`
+	Speakers int              `json:"speakers"`
+	Segments []SpeakerSegment `json:"segments"`
 }
 
-// Join makes running text of items: single spaces, none where the script or the punctuation has none.
-func Join(items []speech.Item) string {
-	var b strings.Builder
-	for i, item := range items {
-		if i > 0 && !item.NoSpaceBefore {
-			b.WriteByte(' ')
-		}
-		b.WriteString(item.Text)
-	}
-	return b.String()
+// SpeakerSegment is a turn, with the times of its words.
+type SpeakerSegment struct {
+	StartTime string        `json:"start_time"`
+	EndTime   string        `json:"end_time"`
+	Speaker   string        `json:"speaker_label"`
+	Items     []SpeakerItem `json:"items"`
+}
+
+// SpeakerItem is a word in a turn, without its text.
+type SpeakerItem struct {
+	Speaker   string `json:"speaker_label"`
+	StartTime string `json:"start_time"`
+	EndTime   string `json:"end_time"`
+}
+
+// Segment is a stretch of speech with its most probable texts, the best first.
+type Segment struct {
+	StartTime    string        `json:"start_time"`
+	EndTime      string        `json:"end_time"`
+	Channel      string        `json:"channel_label,omitempty"`
+	Alternatives []Alternative `json:"alternatives"`
+}
+
+// Alternative is one text of a segment.
+type Alternative struct {
+	Transcript string            `json:"transcript"`
+	Items      []AlternativeItem `json:"items"`
+}
+
+// AlternativeItem is an item of an alternative: flat, where Item has its content one level down.
+type AlternativeItem struct {
+	StartTime string `json:"start_time,omitempty"`
+	EndTime   string `json:"end_time,omitempty"`
+	Type      string `json:"type"`
+	Content
+	VocabularyFilterMatch *bool `json:"vocabularyFilterMatch,omitempty"`
 }
 
 // JSON writes the document as one line, as AWS does: no HTML escapes.

@@ -26,7 +26,27 @@ var greeting = []speech.Segment{{Start: 0, End: ms(1290), Items: []speech.Item{
 	word("Good", 110, 380, .998), word("morning", 380, 810, .9971), mark(","), word("team", 810, 1200, .99949), mark("."),
 }}}
 
-// The goldens are the documented shapes of spec transcript-json.md §2.3 and §2.7, white space aside.
+func no() *bool { b := false; return &b }
+
+// dialogue is two people who take turns.
+var dialogue = speech.Transcript{Speakers: 2, Segments: []speech.Segment{
+	{Start: 0, End: ms(2190), Speaker: 1, Language: "en", Items: []speech.Item{word("Hello", 119, 389, .99), mark(",")}},
+	{Start: ms(2559), End: ms(5860), Speaker: 2, Language: "es", Items: []speech.Item{
+		{Kind: speech.Punctuation, Text: "¿"}, {Text: "Qué", Start: ms(2600), End: ms(2900), Confidence: .9, NoSpaceBefore: true}, mark("?"),
+	}},
+	{Start: ms(6000), End: ms(6500), Speaker: 1, Language: "en", Items: []speech.Item{word("Bye", 6000, 6500, .8)}},
+}}
+
+// crossing is two people who talk at once in two channels; nobody is in the third.
+var crossing = speech.MergeChannels(
+	speech.Transcript{Segments: []speech.Segment{{Start: 0, End: ms(3000), Items: []speech.Item{
+		word("Let", 0, 400, .9), word("me", 1000, 1400, .9), mark(","), word("finish", 2000, 3000, .9), mark("."),
+	}}}},
+	speech.Transcript{Segments: []speech.Segment{{Start: ms(1200), End: ms(1600), Items: []speech.Item{word("No", 1200, 1600, .7), mark(".")}}}},
+	speech.Transcript{},
+)
+
+// The goldens are the documented shapes of spec transcript-json.md §2.3 to §2.9, white space aside.
 func TestGolden(t *testing.T) {
 	for _, tc := range []struct {
 		file string
@@ -36,6 +56,24 @@ func TestGolden(t *testing.T) {
 		{"plain", document.Job{}, speech.Transcript{Segments: greeting}},
 		{"silent", document.Job{}, speech.Transcript{Duration: time.Minute}},
 		{"identified", document.Job{Identified: []language.Score{{Code: "en-GB", Score: .98831}, {Code: "de-DE", Score: .01169}}}, speech.Transcript{Segments: greeting}},
+		{"speakers", document.Job{Speakers: true}, dialogue},
+		{"no-speakers", document.Job{Speakers: true}, speech.Transcript{}},
+		{"channels", document.Job{}, crossing},
+		{"languages", document.Job{MultipleLanguages: true, LanguageOptions: []string{"es-US", "en-GB"}}, dialogue},
+		{"alternatives", document.Job{Alternatives: true}, speech.Transcript{Segments: []speech.Segment{
+			{Start: ms(1040), End: ms(5065), Items: []speech.Item{word("rain", 1150, 1350, 1), mark(".")}, Alternatives: []speech.Alternative{
+				{Items: []speech.Item{word("rain", 1150, 1350, 1), mark(".")}},
+				{Items: []speech.Item{word("reign", 1150, 1350, .2), mark(".")}},
+			}},
+			{Start: ms(6000), End: ms(6100), Items: []speech.Item{word("yes", 6000, 6100, .5)}},
+		}}},
+		{"redacted", document.Job{}.As(true), speech.Transcript{Segments: []speech.Segment{{Start: ms(5000), End: ms(6250), Items: []speech.Item{
+			word("I'm", 5000, 5500, .9), {Text: "[PII]", Start: ms(5560), End: ms(6250), Redaction: &speech.Redaction{Type: "NAME", Confidence: .99988}}, mark("."),
+		}}}}},
+		{"unredacted", document.Job{Redacted: no()}, speech.Transcript{Segments: greeting}},
+		{"tagged", document.Job{Tagged: true}, speech.Transcript{Segments: []speech.Segment{{End: ms(900), Items: []speech.Item{
+			{Text: "damn", Start: 0, End: ms(900), Confidence: .9, FilterMatch: true}, mark("."),
+		}}}}},
 	} {
 		t.Run(tc.file, func(t *testing.T) {
 			golden, err := os.ReadFile("testdata/" + tc.file + ".json")

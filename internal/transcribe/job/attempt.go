@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"runtime/debug"
 	"sync/atomic"
@@ -131,26 +130,26 @@ func (a *attempt) run(ctx context.Context) (end ending, err error) {
 	}
 	defer func() { _ = media.Close() }()
 
-	stream, err := audio.Open(ctx, media, a.pool.cfg.Audio)
+	r, err := a.recording(ctx, media)
+	defer r.close()
+	end.detected = r.detected
 	if err != nil {
-		return ending{}, mediaError("open media", err)
-	}
-	defer func() { _ = stream.Close() }()
-	if end.detected, err = checkMedia(j, stream.Info()); err != nil {
 		return end, err
 	}
-
 	filters, err := a.filters(ctx)
 	if err != nil {
 		return end, err
 	}
-	transcript, err := a.recognise(ctx, stream)
+	transcript, err := r.recognise(ctx)
 	if err != nil {
 		return end, err
 	}
-	transcript = filters.apply(j.filterMethod(), transcript)
 	end.audio, end.speech = transcript.Duration, transcript.Speech
-	doc := document.Job{Name: j.Name, AccountID: j.AccountID, Tagged: filters != nil && j.filterMethod() == wordfilter.Tag}
+	doc := document.Job{
+		Name: j.Name, AccountID: j.AccountID, LanguageOptions: j.Request.LanguageOptions,
+		Speakers: isTrue(settings(&j.Request).ShowSpeakerLabels), Alternatives: isTrue(settings(&j.Request).ShowAlternatives),
+		MultipleLanguages: j.IdentifiesSeveral(), Tagged: filters != nil && j.filterMethod() == wordfilter.Tag,
+	}
 	if j.Identifies() {
 		doc.Identified = language.Identified(transcript.Languages, j.Request.LanguageOptions)
 		if len(doc.Identified) == 0 {
@@ -158,7 +157,10 @@ func (a *attempt) run(ctx context.Context) (end ending, err error) {
 		}
 		end.detected.LanguageCode, end.detected.LanguageScore = doc.Identified[0].Code, doc.Identified[0].Score
 	}
-	return end, a.publish(ctx, doc, transcript)
+	if j.IdentifiesSeveral() {
+		end.detected.Languages = language.Spoken(transcript.Segments, j.Request.LanguageOptions)
+	}
+	return end, a.publish(ctx, doc, filters.apply(j.filterMethod(), transcript), nil)
 }
 
 // fetch opens the media with the rights that the job has now.
@@ -199,65 +201,10 @@ func mediaError(doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, err)
 }
 
-// checkMedia compares what the media is with what may be and what the request says it is.
-func checkMedia(j Job, info audio.Info) (Detected, error) {
-	rate := info.SampleRate
-	if info.SourceSampleRate > 0 {
-		rate = info.SourceSampleRate
-	}
-	d := Detected{MediaFormat: string(info.Format), SampleRate: rate}
-	given := j.Request.MediaSampleRateHertz
-	switch {
-	case j.Request.MediaFormat != nil && !info.Format.Matches(audio.Format(*j.Request.MediaFormat)):
-		return d, failFormatDiffer.as()
-	case rate < minRate || rate > maxRate:
-		return d, failRate.as()
-	case given != nil && int(*given) != info.SampleRate && int(*given) != rate:
-		return d, failRateDiffer.as()
-	case info.Channels > maxChannels:
-		return d, failChannels.as()
-	case info.Duration > maxDuration:
-		return d, failLong.as()
-	}
-	if j.Request.MediaFormat != nil {
-		d.MediaFormat = *j.Request.MediaFormat // mp4 and m4a are both right for the same file
-	}
-	return d, nil
-}
-
-func (a *attempt) recognise(ctx context.Context, stream *audio.Stream) (speech.Transcript, error) {
-	j := a.claim.Job
-	reader := &meter{ctx: ctx, src: stream, touch: a.touch}
-	set := speech.Settings{Language: j.recogniserLanguage(), Priority: speech.PriorityBatch}
-	if j.Identifies() {
-		set.LanguageCandidates = a.pool.cfg.Languages.Candidates(j.Request.LanguageOptions)
-	}
-	transcript, err := a.pool.cfg.Recognizer.Recognize(ctx, reader, set, func(p speech.Progress) {
-		a.touch()
-		a.pool.cfg.Observer.Progressed(j, p.Position)
-		if j.Identifies() && p.Language.Language != "" && a.found.Load() == nil {
-			found := p.Language
-			a.found.Store(&found)
-			a.moved <- struct{}{} // has room: sent once
-		}
-	})
-	switch {
-	case ctx.Err() != nil:
-		return transcript, context.Cause(ctx)
-	case reader.err != nil:
-		// What is wrong with the media explains whatever the recogniser made of it.
-		return transcript, mediaError("decode media", reader.err)
-	case errors.Is(err, speech.ErrTooLittleSpeech):
-		return transcript, failLanguage.as()
-	case err != nil:
-		return transcript, fmt.Errorf("recognise: %w", err)
-	}
-	return transcript, nil
-}
-
-// publish writes the subtitles, then the transcript. Before each file it checks the fence, and the
-// context ends with the lease: a worker that lost the job does not write over its successor's.
-func (a *attempt) publish(ctx context.Context, doc document.Job, t speech.Transcript) error {
+// publish writes the subtitles, then the transcripts; redacted is nil where nothing was to be redacted. Before each
+// file it checks the fence, and the context ends with the lease: a worker that lost the job does not write over its
+// successor's.
+func (a *attempt) publish(ctx context.Context, doc document.Job, t speech.Transcript, redacted *speech.Transcript) error {
 	j := a.claim.Job
 	put := a.putOwn
 	if !j.Output.Service {
@@ -271,20 +218,37 @@ func (a *attempt) publish(ctx context.Context, doc document.Job, t speech.Transc
 	if s := j.Request.Subtitles; s != nil && s.OutputStartIndex != nil {
 		first = int(*s.OutputStartIndex)
 	}
+	shown := t
+	if redacted != nil {
+		shown = *redacted
+	}
 	for _, format := range j.SubtitleFormats() {
 		var file bytes.Buffer
-		if err := subtitle.Write(&file, format, t.Segments, first); err != nil {
+		if err := subtitle.Write(&file, format, shown.Segments, first); err != nil {
 			return err
 		}
-		if err := a.write(ctx, put, j.Output.Subtitle(format), format.ContentType(), file.Bytes()); err != nil {
+		if err := a.write(ctx, put, j.SubtitleKey(format), format.ContentType(), file.Bytes()); err != nil {
 			return err
 		}
 	}
+	if redacted != nil {
+		if err := a.writeTranscript(ctx, put, j.RedactedKey(), doc.As(true), *redacted); err != nil {
+			return err
+		}
+		doc = doc.As(false)
+	}
+	if key := j.TranscriptKey(); key != "" {
+		return a.writeTranscript(ctx, put, key, doc, t)
+	}
+	return nil
+}
+
+func (a *attempt) writeTranscript(ctx context.Context, put putter, key string, doc document.Job, t speech.Transcript) error {
 	file, err := document.Build(doc, t).JSON()
 	if err != nil {
 		return err
 	}
-	return a.write(ctx, put, j.Output.Key, "application/json", file)
+	return a.write(ctx, put, key, "application/json", file)
 }
 
 // putter writes an object.
@@ -305,36 +269,4 @@ func (a *attempt) write(ctx context.Context, put putter, key, contentType string
 		return failAccess(err, failOutput)
 	}
 	return nil
-}
-
-// meter counts the audio that passes and holds it to the limits of duration, which a container may
-// not state or state wrongly. It ends with the context.
-type meter struct {
-	ctx   context.Context
-	src   speech.SampleReader
-	touch func()
-	read  int64
-	// err is the first error that was not the end of the audio.
-	err error
-}
-
-// ReadSamples implements speech.SampleReader.
-func (m *meter) ReadSamples(dst []float32) (int, error) {
-	if err := m.ctx.Err(); err != nil {
-		return 0, err
-	}
-	n, err := m.src.ReadSamples(dst)
-	m.read += int64(n)
-	m.touch()
-	length := time.Duration(m.read) * time.Second / speech.SampleRate
-	switch {
-	case length > maxDuration:
-		err = failLong.as()
-	case errors.Is(err, io.EOF) && length < minDuration:
-		err = failShort.as()
-	}
-	if err != nil && !errors.Is(err, io.EOF) && m.ctx.Err() == nil {
-		m.err = err
-	}
-	return n, err
 }

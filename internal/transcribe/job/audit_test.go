@@ -140,7 +140,7 @@ func TestOutputExpiresBeforeTheRecord(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, _, output = b.storage.get(t, j.Output.Bucket, j.Output.Key)
-		_, _, subtitles = b.storage.get(t, j.Output.Bucket, j.Output.Subtitle("vtt"))
+		_, _, subtitles = b.storage.get(t, j.Output.Bucket, j.SubtitleKey("vtt"))
 		return err == nil, output, subtitles, got.Output.Expired
 	}
 	for _, step := range []struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/dictum/dictum/internal/aws/awserr"
 	"github.com/dictum/dictum/internal/speech"
@@ -106,30 +107,47 @@ func (a *attempt) filters(ctx context.Context) (wordFilters, error) {
 	return out, nil
 }
 
-// apply filters what was recognised. Neighbouring segments of one language are filtered as one text.
+// apply filters what was recognised. Segments of one channel and one language that follow one another are filtered as
+// one text.
 func (w wordFilters) apply(method wordfilter.Method, t speech.Transcript) speech.Transcript {
 	if len(w) == 0 {
 		return t
 	}
-	spoken := func(s speech.Segment) string {
-		if s.Language != "" {
-			return s.Language
+	out := slices.Clone(t.Segments)
+	// runs are the places of the segments of each channel that are still to be filtered.
+	runs := map[int][]int{}
+	filter := func(run []int) {
+		f := w[spoken(t, out[run[0]])]
+		if f == nil {
+			return
 		}
-		return t.Language
+		segments := make([]speech.Segment, len(run))
+		for i, at := range run {
+			segments[i] = out[at]
+		}
+		for i, s := range f.Apply(method, segments) {
+			out[run[i]] = s
+		}
 	}
-	var out []speech.Segment
-	for rest := t.Segments; len(rest) > 0; {
-		n := 1
-		for n < len(rest) && spoken(rest[n]) == spoken(rest[0]) {
-			n++
+	for i, s := range out {
+		run := runs[s.Channel]
+		if len(run) > 0 && spoken(t, out[run[0]]) != spoken(t, s) {
+			filter(run)
+			run = nil
 		}
-		if f := w[spoken(rest[0])]; f != nil {
-			out = append(out, f.Apply(method, rest[:n])...)
-		} else {
-			out = append(out, rest[:n]...)
-		}
-		rest = rest[n:]
+		runs[s.Channel] = append(run, i)
+	}
+	for _, run := range runs {
+		filter(run)
 	}
 	t.Segments = out
 	return t
+}
+
+// spoken is the language of a segment.
+func spoken(t speech.Transcript, s speech.Segment) string {
+	if s.Language != "" {
+		return s.Language
+	}
+	return t.Language
 }

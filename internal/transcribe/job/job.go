@@ -98,10 +98,18 @@ type Detected struct {
 	// LanguageCode and LanguageScore are set when the language was to be identified.
 	LanguageCode  string
 	LanguageScore float64
+	// Languages are set when several were to be identified: how long each was spoken, in order of appearance.
+	Languages []language.Time
 }
 
-// Identifies tells whether the language is to be identified.
+// Identifies tells whether the one language is to be identified.
 func (j Job) Identifies() bool { return isTrue(j.Request.IdentifyLanguage) }
+
+// IdentifiesSeveral tells whether the languages are to be identified, of which there may be several.
+func (j Job) IdentifiesSeveral() bool { return isTrue(j.Request.IdentifyMultipleLanguages) }
+
+// Redacts tells whether personal information is to be taken out of the transcript.
+func (j Job) Redacts() bool { return j.Request.ContentRedaction != nil }
 
 // LanguageCode is the language asked for, or the one identified; empty while that is unknown.
 func (j Job) LanguageCode() string {

@@ -22,9 +22,36 @@ type Output struct {
 	Expired bool
 }
 
-// Subtitle is the key of the subtitles: the transcript's name with another extension.
-func (o Output) Subtitle(f subtitle.Format) string {
-	return strings.TrimSuffix(o.Key, ".json") + "." + string(f)
+// Redacted is the key of the redacted transcript: the transcript's, with a prefix to its name.
+func (o Output) Redacted() string {
+	folder := strings.LastIndexByte(o.Key, '/') + 1
+	return o.Key[:folder] + "redacted-" + o.Key[folder:]
+}
+
+// TranscriptKey is the key of the transcript as it was said, empty when only the redacted one was asked for.
+func (j Job) TranscriptKey() string {
+	if r := j.Request.ContentRedaction; r != nil && text(r.RedactionOutput) == "redacted" {
+		return ""
+	}
+	return j.Output.Key
+}
+
+// RedactedKey is the key of the redacted transcript, empty when there is none.
+func (j Job) RedactedKey() string {
+	if !j.Redacts() {
+		return ""
+	}
+	return j.Output.Redacted()
+}
+
+// SubtitleKey is the key of subtitles: the transcript's name with another extension. Where a transcript is
+// redacted, its subtitles are, and there are no others.
+func (j Job) SubtitleKey(f subtitle.Format) string {
+	key := j.Output.Key
+	if j.Redacts() {
+		key = j.Output.Redacted()
+	}
+	return strings.TrimSuffix(key, ".json") + "." + string(f)
 }
 
 // probe is the key of the write probe, in the transcript's folder.
@@ -52,9 +79,14 @@ func serviceOutput(bucket string, j Job) Output {
 
 // files are all objects that the job may have written.
 func (j Job) files() []Location {
-	out := []Location{{j.Output.Bucket, j.Output.Key}}
+	var out []Location
+	for _, key := range []string{j.TranscriptKey(), j.RedactedKey()} {
+		if key != "" {
+			out = append(out, Location{j.Output.Bucket, key})
+		}
+	}
 	for _, f := range j.SubtitleFormats() {
-		out = append(out, Location{j.Output.Bucket, j.Output.Subtitle(f)})
+		out = append(out, Location{j.Output.Bucket, j.SubtitleKey(f)})
 	}
 	return out
 }

@@ -47,9 +47,9 @@ type PoolConfig struct {
 	Languages  *language.Set
 	// Filters are the vocabulary filters that jobs name; without, such a job fails.
 	Filters  Filters
-	Audio      audio.Options
-	Quotas     Quotas
-	Observer   Observer
+	Audio    audio.Options
+	Quotas   Quotas
+	Observer Observer
 	// Audit is optional: it has each end of a job on record before the end is stored.
 	Audit audit.Recorder
 	// Owner names this process among those that share the queue, and is the same after a restart, so

@@ -215,7 +215,7 @@ func TestDeleteRemovesServiceOutputAndLeavesTheCustomers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, key := range []string{ours.Output.Key, ours.Output.Subtitle("vtt"), ours.Output.Subtitle("srt")} {
+	for _, key := range []string{ours.Output.Key, ours.SubtitleKey("vtt"), ours.SubtitleKey("srt")} {
 		if _, _, ok := b.storage.get(t, ours.Output.Bucket, key); ok {
 			t.Errorf("%s is still there", key)
 		}

@@ -221,7 +221,7 @@ const serviceS3 = "s3.amazonaws.com"
 // useKey checks that the job may encrypt its transcript under the key that its request names, as S3 will when the
 // transcript is put, and returns the key.
 func (s session) useKey(ctx context.Context) (kms.Key, error) {
-	bound := s.job.encryption().Bind(s.job.Output.Bucket, s.job.Output.Key)
+	bound := s.job.encryption().Bind(s.job.Output.Bucket, s.job.files()[0].Key)
 	through := s.own.Through(serviceS3)
 	key, err := s.rights.Keys.Use(ctx, through, "GenerateDataKey", *s.job.Request.OutputEncryptionKMSKeyId, bound)
 	if err == nil && key.AccountID != s.job.AccountID {

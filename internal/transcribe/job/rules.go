@@ -183,12 +183,8 @@ var unavailable = []struct {
 	used func(r *startRequest) bool
 }{
 	{"Settings.VocabularyName", func(r *startRequest) bool { return settings(r).VocabularyName != nil }},
-	{"Settings.ShowSpeakerLabels", func(r *startRequest) bool { return isTrue(settings(r).ShowSpeakerLabels) }},
-	{"Settings.ChannelIdentification", func(r *startRequest) bool { return isTrue(settings(r).ChannelIdentification) }},
-	{"Settings.ShowAlternatives", func(r *startRequest) bool { return isTrue(settings(r).ShowAlternatives) }},
 	{"ModelSettings", func(r *startRequest) bool { return r.ModelSettings != nil && r.ModelSettings.LanguageModelName != nil }},
 	{"ContentRedaction", func(r *startRequest) bool { return r.ContentRedaction != nil }},
-	{"IdentifyMultipleLanguages", func(r *startRequest) bool { return isTrue(r.IdentifyMultipleLanguages) }},
 	{"LanguageIdSettings.VocabularyName", func(r *startRequest) bool {
 		return anyValue(r.LanguageIdSettings, func(s model.LanguageIdSettings) bool { return s.VocabularyName != nil })
 	}},

@@ -130,8 +130,10 @@ func (s *Service) reach(ctx context.Context, c Caller, j Job) (Job, error) {
 		return j, nil
 	}
 	j.Output = customerOutput(*j.Request.OutputBucketName, text(j.Request.OutputKey), j.Name)
-	if len(j.Output.Key) > maxKey || len(j.Output.probe()) > maxKey {
-		return Job{}, awserr.BadRequest(msgOutputAccess)
+	for _, file := range append(j.files(), Location{Key: j.Output.probe()}) {
+		if len(file.Key) > maxKey {
+			return Job{}, awserr.BadRequest(msgOutputAccess)
+		}
 	}
 	rights.job = j
 	if j.Request.OutputEncryptionKMSKeyId != nil {

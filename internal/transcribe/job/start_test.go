@@ -120,18 +120,10 @@ func TestStartRules(t *testing.T) {
 func TestStartRefusesByNameWhatIsNotThereYet(t *testing.T) {
 	cases := map[string]func(*request){
 		"Settings.VocabularyName": func(r *request) { r.Settings = &model.Settings{VocabularyName: ptr("v")} },
-		"Settings.ShowSpeakerLabels": func(r *request) {
-			r.Settings = &model.Settings{ShowSpeakerLabels: ptr(true), MaxSpeakerLabels: ptr(int64(2))}
-		},
-		"Settings.ChannelIdentification": func(r *request) { r.Settings = &model.Settings{ChannelIdentification: ptr(true)} },
-		"Settings.ShowAlternatives": func(r *request) {
-			r.Settings = &model.Settings{ShowAlternatives: ptr(true), MaxAlternatives: ptr(int64(2))}
-		},
 		"ModelSettings": func(r *request) { r.ModelSettings = &model.ModelSettings{LanguageModelName: ptr("m")} },
 		"ContentRedaction": func(r *request) {
 			r.ContentRedaction = &model.ContentRedaction{RedactionType: ptr("PII"), RedactionOutput: ptr("redacted")}
 		},
-		"IdentifyMultipleLanguages": func(r *request) { r.LanguageCode, r.IdentifyMultipleLanguages = nil, ptr(true) },
 		"LanguageIdSettings.VocabularyName": func(r *request) {
 			identify(r)
 			r.LanguageIdSettings = map[string]model.LanguageIdSettings{"en-US": {VocabularyName: ptr("v")}}
@@ -263,7 +255,7 @@ func TestOutputPlaces(t *testing.T) {
 			}
 		})
 		want := strings.ReplaceAll(tc.transcript, "J.json", name+".json")
-		if j.Output.Service || j.Output.Bucket != "results" || j.Output.Key != want || j.Output.Subtitle("vtt") != strings.TrimSuffix(want, ".json")+".vtt" {
+		if j.Output.Service || j.Output.Bucket != "results" || j.Output.Key != want || j.SubtitleKey("vtt") != strings.TrimSuffix(want, ".json")+".vtt" {
 			t.Errorf("key %q: got %+v, want %s", tc.key, j.Output, want)
 		}
 		if _, content, ok := b.storage.get(t, "results", tc.probe); !ok || content != "" {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/dictum/dictum/internal/speech"
 	"github.com/dictum/dictum/internal/transcribe/model"
@@ -156,4 +157,27 @@ func Identified(scores []speech.LanguageScore, options []string) []Score {
 
 func has(list []Score, code string) bool {
 	return slices.ContainsFunc(list, func(s Score) bool { return s.Code == code })
+}
+
+// Time is how long a language was spoken.
+type Time struct {
+	Code     string
+	Duration time.Duration
+}
+
+// Spoken adds up the segments of each language, in order of first appearance.
+func Spoken(segments []speech.Segment, options []string) []Time {
+	var out []Time
+	for _, s := range segments {
+		code := Code(s.Language, options)
+		if code == "" {
+			continue
+		}
+		i := slices.IndexFunc(out, func(t Time) bool { return t.Code == code })
+		if i < 0 {
+			i, out = len(out), append(out, Time{Code: code})
+		}
+		out[i].Duration += s.End - s.Start
+	}
+	return out
 }

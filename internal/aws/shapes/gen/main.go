@@ -36,6 +36,8 @@ type shape struct {
 	Pattern  string          `json:"pattern"`
 	Min      *float64        `json:"min"`
 	Max      *float64        `json:"max"`
+	// Sensitive values must not be repeated.
+	Sensitive bool `json:"sensitive"`
 }
 
 type service struct {
@@ -62,6 +64,8 @@ type reduced struct {
 	Pattern  string   `json:"pattern,omitempty"`
 	Min      *float64 `json:"min,omitempty"`
 	Max      *float64 `json:"max,omitempty"`
+	// Hidden is what is sensitive, and blobs.
+	Hidden bool `json:"hidden,omitempty"`
 }
 
 func main() {
@@ -147,6 +151,7 @@ func keep(svc *service, name string, to map[string]reduced) error {
 	r := reduced{
 		Type: s.Type, Required: s.Required, Member: s.Member.Shape, Key: s.Key.Shape, Value: s.Value.Shape,
 		Enum: s.Enum, Pattern: s.Pattern, Min: s.Min, Max: s.Max,
+		Hidden: s.Sensitive || s.Type == "blob",
 	}
 	var err error
 	if r.Members, err = membersOf(s); err != nil {

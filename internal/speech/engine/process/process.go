@@ -23,6 +23,7 @@ const SocketFD = 3
 // Paths of the child's API, settings travel as JSON in a header.
 const (
 	pathRecognize  = "/recognize"
+	pathEntities   = "/entities"
 	pathPreload    = "/preload"
 	pathStats      = "/stats"
 	settingsHeader = "Dictum-Settings"

@@ -13,11 +13,13 @@ import (
 
 	"github.com/dictum/dictum/internal/speech"
 	"github.com/dictum/dictum/internal/speech/engine"
+	"github.com/dictum/dictum/internal/text/pii"
 )
 
 // Backend is what the child serves: the engine.
 type Backend interface {
 	speech.Recognizer
+	pii.Tagger
 	// Preload loads the models now instead of at first use.
 	Preload(ctx context.Context) error
 	// Stats tells what the engine has done so far.
@@ -48,6 +50,7 @@ func Serve(ctx context.Context, conn net.Conn, backend Backend) {
 	defer stop()
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+pathRecognize, func(w http.ResponseWriter, r *http.Request) { serveRecognize(w, r, backend) })
+	mux.HandleFunc("POST "+pathEntities, func(w http.ResponseWriter, r *http.Request) { serveEntities(w, r, backend) })
 	mux.HandleFunc("POST "+pathPreload, func(w http.ResponseWriter, r *http.Request) {
 		if err := backend.Preload(r.Context()); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)

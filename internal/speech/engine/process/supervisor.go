@@ -133,6 +133,7 @@ func (s *Supervisor) runChild(ctx context.Context) error {
 	cmd.Cancel = conn.Close // the child leaves when its parent hangs up
 	cmd.WaitDelay = stopGrace
 	cmd.Stderr = os.Stderr
+	cmd.Env = environment(os.Environ())
 	cmd.ExtraFiles = []*os.File{theirs} // becomes SocketFD
 	// A group of its own keeps a terminal's Ctrl-C from the child: jobs under way get their grace period.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}

@@ -1,0 +1,398 @@
+package pii
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// fitness says how well a code has the form of a type.
+type fitness int
+
+const (
+	unfit fitness = iota
+	loose         // it can be one where the words around say so
+	typical
+)
+
+// Scores of what was found, by how it was. They were set by hand to the order of their precision on
+// conversations made for development, not fitted.
+const (
+	scoreChecked = 0.99 // a checksum or an unmistakable form, and words that say so
+	scoreTyped   = 0.95 // the form of the type, and words that say so
+	scoreLoose   = 0.85 // words say so
+	scoreForm    = 0.80 // the form alone
+	scoreGuess   = 0.60
+)
+
+// reach is how many tokens before a value may announce it.
+const reach = 16
+
+// codeOf classifies a run of a turn by the words around it and by its form.
+func (c *conversation) codeOf(t *turn, k int) (kind string, score float64) {
+	r := &t.runs[k]
+	if c.isAmount(t, r) {
+		return "", 0
+	}
+	partial := isPartial(t, r)
+	// What is said of the value itself comes first, then what was asked before, then its form.
+	for _, cand := range c.candidates(t, k) {
+		if cand.kind == noType {
+			if cand.near && checkedForm(t, r) == "" {
+				return "", 0
+			}
+			break
+		}
+		switch fit(cand.kind, r, partial || cand.partial) {
+		case typical:
+			if cand.kind == BankAccount && card(r.code) {
+				return Card, scoreChecked
+			}
+			if checked(cand.kind, r.code) {
+				return cand.kind, scoreChecked
+			}
+			return cand.kind, scoreTyped - cand.doubt
+		case loose:
+			if cand.near {
+				return cand.kind, scoreLoose - cand.doubt
+			}
+		}
+	}
+	return formOf(t, r)
+}
+
+// candidate is a type that the words around a run suggest.
+type candidate struct {
+	kind string
+	// near tells that the words belong to the value.
+	near bool
+	// partial tells that only a part of the value was asked for.
+	partial bool
+	doubt   float64
+}
+
+// candidates returns what the words around a run say, nearest first.
+func (c *conversation) candidates(t *turn, k int) []candidate {
+	r := &t.runs[k]
+	var out []candidate
+	after, hasAfter := t.cueAfter(r)
+	between := -1 // a run that stands between the cue and this one
+	if k > 0 {
+		between = k - 1
+	}
+	var left []candidate
+	crossed := 0
+	for i := len(t.cues) - 1; i >= 0; i-- {
+		f := t.cues[i]
+		if f.hi > r.lo {
+			continue
+		}
+		for between >= 0 && t.runs[between].lo >= f.hi {
+			if len(t.runs[between].code) > 1 {
+				crossed++
+			}
+			between--
+		}
+		distance := r.lo - f.hi
+		if distance > reach || crossed > 2 {
+			break
+		}
+		near := distance <= 8 && crossed == 0
+		if crossed > 0 {
+			// Another value has answered this cue. A second of the same kind may follow: a correction, an old and a new one.
+			if f.kind == noType || !c.sameAgain(t, k) {
+				continue
+			}
+			near = true
+		}
+		left = append(left, candidate{kind: f.kind, near: near, doubt: 0.01 * float64(min(distance, 8))})
+	}
+	if hasAfter && (len(left) == 0 || crossed > 0 || left[0].kind != after && !closeTo(t, r)) {
+		out = append(out, candidate{kind: after, near: true})
+	}
+	out = append(out, left...)
+	if kind := c.echo(t, k); kind != "" {
+		out = append([]candidate{{kind: kind, near: true}}, out...)
+	}
+	if len(left) == 0 || left[0].kind != noType {
+		out = append(out, c.asked(t, r)...)
+	}
+	return out
+}
+
+// closeTo tells that the cue before a run stands right before it, with at most a few small words between.
+func closeTo(t *turn, r *run) bool {
+	for i := len(t.cues) - 1; i >= 0; i-- {
+		if f := t.cues[i]; f.hi <= r.lo {
+			return r.lo-f.hi <= 2
+		}
+	}
+	return false
+}
+
+// linking are the words that stand between a value and a cue after it: "is my pin", "for the c v v".
+var linking = set("for is as was on that's thats being are the my your his her a at it's its")
+
+// cueAfter returns the type that the words after a run give it.
+func (t *turn) cueAfter(r *run) (string, bool) {
+	i := r.hi
+	if i < len(t.toks) && t.toks[i].text == "," {
+		i++
+	}
+	if i >= len(t.toks) || !linking[t.toks[i].low] {
+		return "", false
+	}
+	for n := 0; n < 5 && i < len(t.toks); n++ {
+		for _, f := range t.cues {
+			if f.lo == i {
+				return f.kind, f.kind != noType || n < 3
+			}
+		}
+		if !linking[t.toks[i].low] && n > 2 {
+			return "", false
+		}
+		i++
+	}
+	return "", false
+}
+
+// correcting are the words with which a second value of the same kind follows the first.
+var correcting = set("no sorry wait actually not i mean it's its is or to from rather scratch that make correction was and ends in with then hang on oops instead should be old new changed uh um er oh my bad the again now yeah well , . - … ; hmm but")
+
+// sameAgain tells that only words of a correction or a change stand between a run and the one before.
+func (c *conversation) sameAgain(t *turn, k int) bool {
+	if k == 0 {
+		return false
+	}
+	words := 0
+	for i := t.runs[k-1].hi; i < t.runs[k].lo; i++ {
+		if !correcting[t.toks[i].base] && !correcting[t.toks[i].low] {
+			return false
+		}
+		words++
+	}
+	return words <= 9
+}
+
+// echo is the type of the run before when this one corrects or repeats it, or gives its end: "no wait, it ends in 46".
+func (c *conversation) echo(t *turn, k int) string {
+	if k == 0 || t.kinds[k-1] == "" || !c.sameAgain(t, k) {
+		return ""
+	}
+	before, r := &t.runs[k-1], &t.runs[k]
+	joined := true
+	for i := before.hi; i < r.lo; i++ {
+		joined = joined && (t.toks[i].is("and", "then", ".", ","))
+	}
+	if joined && len(r.code) != len(before.code) {
+		return ""
+	}
+	for _, f := range t.cues {
+		if f.lo >= before.hi && f.hi <= r.lo && f.kind != noType {
+			return ""
+		}
+	}
+	return t.kinds[k-1]
+}
+
+// isPartial tells that only the end of a value is said: "ends in", "the last four".
+func isPartial(t *turn, r *run) bool {
+	for i := max(0, r.lo-7); i < r.lo; i++ {
+		if partialWord(t.toks, i) {
+			return true
+		}
+	}
+	return false
+}
+
+func partialWord(toks []token, i int) bool {
+	next := func(words ...string) bool { return i+1 < len(toks) && toks[i+1].is(words...) }
+	return toks[i].is("ends", "ending", "end", "finishing", "finishes") && next("in", "with") ||
+		toks[i].is("last", "final", "first") && next("four", "4", "three", "3", "digits", "six", "6", "two", "2", "five", "5") ||
+		toks[i].is("ending")
+}
+
+// fit tells how well a run has the form of a type.
+func fit(kind string, r *run, partial bool) fitness {
+	n, digits := len(r.code), r.letters == 0
+	is := func(ok, can bool) fitness {
+		switch {
+		case ok:
+			return typical
+		case can:
+			return loose
+		}
+		return unfit
+	}
+	if partial && digits && n >= 2 && n <= 6 {
+		switch kind {
+		case Card, SSN, BankAccount, Phone, Driver, Passport, BankRouting, IBAN, TaxNumber, CanadianInsuring:
+			return typical
+		}
+	}
+	switch kind {
+	case Card:
+		return is(digits && n >= 13 && n <= 19, digits && (n == 4 || n >= 6 && n <= 20))
+	case CardCode:
+		return is(digits && (n == 3 || n == 4), false)
+	case CardExpiry:
+		return is(digits && (n == 4 || n == 3 || n == 6) && expiry(r.code), digits && n == 4)
+	case SSN, CanadianInsuring:
+		return is(digits && n == 9, digits && n >= 3 && n <= 10)
+	case TaxNumber:
+		return is(digits && n == 9, digits && n >= 8 && n <= 10)
+	case BankRouting:
+		return is(digits && (n == 9 || n == 6), digits && n >= 5 && n <= 10)
+	case BankAccount:
+		return is(digits && n >= 6 && n <= 17 || iban(r.code), n >= 4 && n <= 34 && r.digits >= 4)
+	case Phone:
+		return is(digits && n >= 7 && n <= 15, digits && n >= 6)
+	case PIN:
+		return is(digits && n >= 4 && n <= 6, digits && n == 8)
+	case Passport:
+		return is(n >= 6 && n <= 10 && r.digits >= 5 && r.letters <= 3, n >= 5 && n <= 12 && r.digits > 0)
+	case Driver:
+		return is(n >= 6 && n <= 20 && r.digits >= 4, n >= 4 && n <= 20 && r.digits > 1)
+	case Plate:
+		return is(n >= 4 && n <= 8 && r.digits > 0 && r.letters > 0, n >= 3 && n <= 8)
+	case Vehicle:
+		return is(n == 17, n >= 8 && n <= 18 && r.digits > 0)
+	case CanadianHealth:
+		return is(n >= 9 && n <= 12 && r.digits >= 8, n >= 8 && r.digits >= 6 && n <= 14)
+	case Address:
+		return is(digits && (n == 5 || n == 9) || postcode(r.code), digits && n == 4 || canadianPostcode(r.code))
+	case IBAN:
+		return is(iban(r.code), n >= 12 && r.letters >= 2 && r.digits >= 8)
+	case SWIFT:
+		return is(swift(r.code), (n == 8 || n == 11) && r.letters >= 4)
+	case MACAddress:
+		return is(n == 12 && hexadecimal(r.code), n >= 8 && n <= 16 && hexadecimal(r.code))
+	}
+	return unfit
+}
+
+// checked tells that a checksum of the type holds.
+func checked(kind, code string) bool {
+	switch kind {
+	case Card:
+		return card(code)
+	case BankRouting:
+		return aba(code)
+	case CanadianInsuring:
+		return luhn(code)
+	case Vehicle:
+		return vin(code)
+	case IBAN, BankAccount:
+		return iban(code)
+	}
+	return false
+}
+
+// checkedForm is the type whose checksum a run has by more than chance, whatever the words say.
+func checkedForm(t *turn, r *run) string {
+	switch {
+	case r.letters == 0 && card(r.code) && len(r.code) >= 14:
+		return Card
+	case r.letters >= 2 && iban(r.code):
+		return BankAccount
+	case r.letters > 0 && r.digits > 3 && vin(r.code):
+		return Vehicle
+	}
+	return ""
+}
+
+// formOf classifies a run that no words announce.
+func formOf(t *turn, r *run) (string, float64) {
+	if kind := checkedForm(t, r); kind != "" {
+		return kind, scoreTyped
+	}
+	n := len(r.code)
+	switch {
+	case r.letters == 0 && n == 9 && dashed(t, r, 3, 2, 4):
+		return SSN, scoreForm
+	case r.letters == 0 && n >= 10 && n <= 13 && phoneDigits(r.code):
+		return Phone, scoreForm
+	case r.letters == 0 && n == 7 && dashed(t, r, 3, 4):
+		return Phone, scoreForm
+	case r.letters == 0 && n == 6 && dashed(t, r, 2, 2, 2) && !r.words:
+		return BankRouting, scoreGuess
+	case postcode(r.code) && (r.shouted || r.words):
+		return Address, scoreGuess
+	}
+	return "", 0
+}
+
+// dashed tells that a number is written in groups of these lengths with dashes between.
+func dashed(t *turn, r *run, lengths ...int) bool {
+	i := r.lo
+	for k, n := range lengths {
+		if k > 0 {
+			if i >= r.hi || t.toks[i].text != "-" && t.toks[i].text != "." && t.toks[i].text != "–" {
+				return false
+			}
+			i++
+		}
+		if i >= r.hi || utf8.RuneCountInString(t.toks[i].text) != n {
+			return false
+		}
+		i++
+	}
+	return i == r.hi
+}
+
+// expiry tells whether digits can be a month and a year: 0826, 826, 082026.
+func expiry(digits string) bool {
+	month := digits[:len(digits)/2]
+	switch len(digits) {
+	case 3:
+		month = digits[:1]
+	case 6:
+		month = digits[:2]
+	}
+	return month != "00" && month != "0" && (len(month) == 1 || month <= "12")
+}
+
+// postcode tells whether code has the form of a British postcode: A9 9AA, A99 9AA, AA9 9AA, AA99 9AA, A9A 9AA, AA9A 9AA.
+func postcode(code string) bool {
+	if len(code) < 5 || len(code) > 7 {
+		return false
+	}
+	shape := strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return '9'
+		}
+		return 'A'
+	}, code)
+	out, in := shape[:len(shape)-3], shape[len(shape)-3:]
+	return in == "9AA" && (out == "A9" || out == "A99" || out == "AA9" || out == "AA99" || out == "A9A" || out == "AA9A")
+}
+
+// canadianPostcode tells whether code has the form A9A9A9.
+func canadianPostcode(code string) bool {
+	if len(code) != 6 {
+		return false
+	}
+	for i := range 6 {
+		if digit := code[i] >= '0' && code[i] <= '9'; digit != (i%2 == 1) {
+			return false
+		}
+	}
+	return true
+}
+
+func hexadecimal(code string) bool { return strings.Trim(code, "0123456789ABCDEF") == "" }
+
+// isAmount tells that a run counts or measures something.
+func (c *conversation) isAmount(t *turn, r *run) bool {
+	if r.letters > 0 || len(r.code) > 6 {
+		return false
+	}
+	if r.lo > 0 && strings.ContainsAny(t.toks[r.lo-1].text, "$£€¥") {
+		return true
+	}
+	return r.hi < len(t.toks) && amountWords[t.toks[r.hi].low]
+}
+
+var amountWords = set(`dollars dollar pounds pound euros euro bucks quid pence cents percent per cent p.m a.m pm am o'clock minutes minute mins hours hour days day weeks week months month
+	miles mile kilometers kilometres km meters metres feet foot inches inch degrees kilos kilograms grams pounds litres liters gallons gigabytes gigs megabytes megs megabits mbps watts volts
+	people customers units items orders boxes pieces pairs times points pages stops calls tickets copies bedroom bedrooms bathrooms seconds second working business
+	years year yrs grand million thousand hundred billion working large small medium bags cases packs bottles pizzas filters frames`)

@@ -1,0 +1,332 @@
+package pii
+
+import (
+	"slices"
+	"strings"
+)
+
+// tlds are the last labels of the names that people read out.
+var tlds = set("com org net edu gov mil info biz io co ai app dev me tv uk us ca au nz ie de fr it es pt br ch at nl be in za eu shop online store site xyz tech cloud bank health test example invalid")
+
+// maxLocal bounds the words of the part of an address before "at", or of a user name or password.
+const maxLocal = 14
+
+// notLocal are the words at which, going back, the part of an address before "at" has not begun yet.
+var notLocal = set(`is it's its that's thats it that email e-mail mail address to me my as on the uh um er so yeah yes sure okay ok and reach contact write send use be was he's she's his her your our their
+	mine you at by of with for under from or but then well just like hi hello please i i'm we we're a an have has had put set changed change should would could will can old new one's work personal primary
+	mine's best better alternate alternative called reads says one-is addresses emails online via go visit website site page web link url can't find now no not wait sorry actually login username his forward this here there which
+	check try copy cc reply gets got get goes sent gave give name's user still down receipt invoice statement confirmation everything anything both`)
+
+// spokenAddresses finds e-mail addresses and web addresses as people say them: "j dot smith at gmail dot com",
+// "w w w dot photos dash online dot co dot uk slash album".
+func spokenAddresses(t *turn) []Entity {
+	var out []Entity
+	for i := 0; i < len(t.toks); i++ {
+		if !t.toks[i].is("dot", "point") && !t.writtenDot(i) || i+1 >= len(t.toks) || !tlds[t.at(i+1)] && !t.later(i) {
+			continue
+		}
+		lo, first := t.domainStart(i)
+		if lo < 0 {
+			continue
+		}
+		hi, ok := t.domainEnd(i)
+		if !ok {
+			continue
+		}
+		if first > 0 && t.toks[first-1].is("at") || first > 0 && t.toks[first-1].text == "@" {
+			if local := t.localStart(first - 1); local < first-1 {
+				out = append(out, t.entity(local, hi, Email, scoreTyped))
+				i = hi
+				continue
+			}
+		}
+		if t.toks[i].text == "." { // patterns own written web addresses
+			continue
+		}
+		hi = t.pathEnd(hi)
+		out = append(out, t.entity(lo, hi, URL, scoreTyped))
+		i = hi
+	}
+	return out
+}
+
+func (t *turn) entity(lo, hi int, kind string, score float64) Entity {
+	return Entity{Start: t.toks[lo].start, End: t.toks[hi-1].end, Type: kind, Score: score}
+}
+
+// writtenDot tells that a point joins two words, as in "gmail.com" after a spoken "at".
+func (t *turn) writtenDot(i int) bool {
+	return t.toks[i].text == "." && !t.toks[i].spaced && i+1 < len(t.toks) && !t.toks[i+1].spaced
+}
+
+// later tells that a top-level name follows within a few labels: "photos dot example dot net".
+func (t *turn) later(i int) bool {
+	for k := i + 1; k+1 < len(t.toks) && k < i+8; k++ {
+		if (t.toks[k].is("dot", "point") || t.writtenDot(k)) && tlds[t.at(k+1)] {
+			return true
+		}
+		if t.toks[k].kind == markToken && t.toks[k].text != "-" || notLocal[t.at(k)] {
+			return false
+		}
+	}
+	return false
+}
+
+// domainStart goes back from a dot over the label before it. It returns where the name begins if it is a web address,
+// and where if it stands after "at".
+func (t *turn) domainStart(dot int) (web, mail int) {
+	for k := dot - 1; k >= 0 && k >= dot-8; k-- {
+		if t.toks[k].is("at") || t.toks[k].text == "@" {
+			return k + 1, k + 1
+		}
+		if t.toks[k].kind == markToken && t.toks[k].text != "-" || notLocal[t.at(k)] && !joins(t.at(k)) {
+			break
+		}
+		if k < dot-6 {
+			break
+		}
+	}
+	lo := dot
+	for lo > 0 && dot-lo < 8 {
+		w := &t.toks[lo-1]
+		if w.kind == markToken && w.text != "-" || notLocal[w.low] || webStop[w.low] {
+			break
+		}
+		lo--
+		if w.is("dash", "hyphen", "dot", "slash") || lo > 0 && t.toks[lo-1].is("dash", "hyphen", "dot") || len(w.low) == 1 {
+			continue
+		}
+		if lo > 0 && len(t.toks[lo-1].low) == 1 && t.toks[lo-1].kind == wordToken && !t.toks[lo-1].is("a", "i") || numberWord(w) {
+			continue
+		}
+		if lo > 0 && !known(t.toks[lo-1].low) && t.toks[lo-1].kind == wordToken && !webStop[t.at(lo-1)] {
+			continue
+		}
+		break
+	}
+	if lo == dot {
+		return -1, -1
+	}
+	return lo, -1
+}
+
+func joins(word string) bool { return word == "the" || word == "my" || word == "a" }
+
+var webStop = set("see go visit browse open called click navigate look download from through website site page url link address web log onto into slash saying says named type typed enter")
+
+// domainEnd goes on from a dot over the labels that follow, to a top-level name.
+func (t *turn) domainEnd(dot int) (int, bool) {
+	ok := false
+	end := dot
+	for k := dot; k+1 < len(t.toks) && (t.toks[k].is("dot", "point") || t.writtenDot(k)); {
+		label := k + 1
+		for n := 0; label < len(t.toks) && n < 6 && !tlds[t.at(label)] && (t.toks[label].kind != markToken || t.toks[label].text == "-"); n++ {
+			if label+1 < len(t.toks) && (t.toks[label+1].is("dot", "point") || t.writtenDot(label+1)) {
+				break
+			}
+			label++
+		}
+		if label >= len(t.toks) || t.toks[label].kind == markToken {
+			break
+		}
+		k = label + 1
+		if tlds[t.at(label)] {
+			ok, end = true, k
+		} else if k >= len(t.toks) || !t.toks[k].is("dot", "point") && !t.writtenDot(k) {
+			break
+		}
+	}
+	return end, ok
+}
+
+// localStart goes back from "at" over the part of an address before it.
+func (t *turn) localStart(at int) int {
+	lo := at
+	for lo > 0 && at-lo < maxLocal {
+		w := &t.toks[lo-1]
+		switch {
+		case w.kind == markToken:
+			if !strings.Contains("-_.+", w.text) || w.spaced && w.text != "_" {
+				return lo
+			}
+		case w.is("i", "a", "me", "my", "the", "mr", "to", "on") && lo < at && symbolWords[t.at(lo)]:
+		case w.is("i", "a") && lo-2 >= 0 && len(t.toks[lo-2].low) == 1 && !t.toks[lo-2].is("i", "a"):
+		case w.is("a") && len(t.at(lo)) == 1 && lo < at:
+		case notLocal[w.low], hesitations[w.low] && lo == at:
+			if lo-2 >= 0 && symbolWords[t.at(lo-2)] && lo < at+1 {
+				break
+			}
+			return lo
+		}
+		lo--
+	}
+	for lo < at && (hesitations[t.at(lo)] || t.toks[lo].kind == markToken || t.toks[lo].is("s") && lo > 0 && t.toks[lo-1].text == "'") {
+		lo++
+	}
+	return lo
+}
+
+var symbolWords = set("dot underscore dash hyphen plus point at slash stroke hash asterisk star exclamation ampersand dollar pound percent period minus")
+
+// pathEnd goes on from the end of a name over "slash album slash kestrel".
+func (t *turn) pathEnd(hi int) int {
+	for hi+1 < len(t.toks) && (t.toks[hi].is("slash") || t.toks[hi].is("forward") && t.at(hi+1) == "slash") {
+		if t.toks[hi].is("forward") {
+			hi++
+		}
+		end := hi + 1
+		for n := 0; end < len(t.toks) && n < 6; n++ {
+			w := &t.toks[end]
+			if w.kind == markToken && w.text != "-" || w.is("slash", "and", "then", "is", "that's", "it's", "if", "you", "to", "click", "where", "for", "or", "please", "i", "there", "the", "but", "so") {
+				break
+			}
+			end++
+			if end < len(t.toks) && (symbolWords[t.at(end)] || symbolWords[w.low] || numberWord(&t.toks[end])) && !t.toks[end].is("slash", "at") {
+				continue
+			}
+			break
+		}
+		if end == hi+1 {
+			if hi+2 <= len(t.toks) && t.at(hi+1) == "in" {
+				end++
+			} else {
+				return hi
+			}
+		}
+		hi = end
+	}
+	return hi
+}
+
+// secretStop ends a user name or password that is said.
+var secretStop = set(`i or and but it it's that if is then with for please because which so now thanks thank was isn't wasn't doesn't has to on at the when though in that's i'm i've my your you we they
+	all no not sorry wait actually can could would do did does hasn't should as just still since by from of again anyway right okay yeah uh um er maybe probably unless until what where who how after before`)
+
+// secretIntro may stand between the cue and the value.
+var secretIntro = set("is was the be as to it's its it that's should 's set i put use used uses still just uh um er would temporary new old current called under now am a says goes like : have currently been were be's reads")
+
+// states are what one says of a password or login that is no value.
+var states = set(`wrong incorrect expired not locked right reset required invalid still weak strong case correct blank empty too working broken gone different same changed set wrong. accepted rejected
+	secure needed there on in out page screen for hint field box manager protected details issue issues problem problems button form attempts attempt error failed failing fails doesn't won't isn't never always okay fine
+	missing lost forgotten safe private already very really hard long short number something anything nothing everything what mine yours only also about and or changes reset-link link request going being asking asked ready
+	compromised visible hidden confirmed updated unavailable taken available active suspended disabled enabled unknown unchanged default confidential important sensitive good bad`)
+
+// secrets finds user names and passwords: what follows the words for them, or answers the question for one.
+func (c *conversation) secrets(t *turn) []Entity {
+	var out []Entity
+	asked := ""
+	if t.index > 0 {
+		for j := t.index - 1; j >= 0 && j >= t.index-3; j-- {
+			if n := len(c.turns[j].cues); n > 0 {
+				asked = c.turns[j].cues[n-1].kind
+				break
+			}
+			if !c.turns[j].listens() {
+				break
+			}
+		}
+	}
+	if (asked == Username || asked == Password) && !slices.ContainsFunc(t.cues, func(f found) bool { return f.kind != noType }) {
+		lo := 0
+		for lo < len(t.toks) && (secretIntro[t.at(lo)] || fillers[t.at(lo)] || t.toks[lo].kind == markToken || t.toks[lo].is("my")) {
+			lo++
+		}
+		if hi, strong := t.secretEnd(lo); hi > lo && (strong || hi-lo <= 3 && hi == len(t.toks)) {
+			out = append(out, t.entity(lo, hi, asked, scoreLoose))
+		}
+	}
+	for _, f := range t.cues {
+		if f.kind != Username && f.kind != Password {
+			continue
+		}
+		lo, linked := f.hi, t.toks[f.hi-1].low != t.toks[f.hi-1].base
+		for n := 0; lo < len(t.toks) && n < 8 && (secretIntro[t.at(lo)] || t.toks[lo].kind == markToken && strings.Contains(":,\"'“‘", t.toks[lo].text)); n++ {
+			linked = linked || !t.toks[lo].is(",", "uh", "um", "er", "new", "old", "current", "temporary")
+			lo++
+		}
+		if f.lo > 0 && f.kind == Username && t.toks[f.lo-1].is("can't", "cannot", "to", "when", "i", "you", "couldn't", "please") && !linked {
+			continue
+		}
+		hi, strong := t.secretEnd(lo)
+		if hi <= lo || states[t.at(lo)] && !strong {
+			continue
+		}
+		switch {
+		case strong:
+			out = append(out, t.entity(lo, hi, f.kind, scoreTyped))
+		case linked && hi-lo <= 4 && !secretVerb(t.at(lo)):
+			out = append(out, t.entity(lo, hi, f.kind, scoreGuess))
+		}
+	}
+	return out
+}
+
+// secretVerb tells that a word after "login is" goes on with a sentence.
+func secretVerb(word string) bool {
+	return strings.HasSuffix(word, "ing") || strings.HasSuffix(word, "ed") || strings.HasSuffix(word, "n't") || fillers[word] || states[word]
+}
+
+// secretEnd returns the end of a user name or password at lo, and whether its form shows that it is one: digits, marks
+// or capitals inside, or words for these.
+func (t *turn) secretEnd(lo int) (hi int, strong bool) {
+	if lo >= len(t.toks) {
+		return lo, false
+	}
+	hi = lo
+	for hi < len(t.toks) && hi-lo < maxLocal {
+		w := &t.toks[hi]
+		glued := hi > lo && !w.spaced
+		switch {
+		case w.kind == markToken:
+			if strings.Contains(",;:?!.\"”“'’…)", w.text) && (hi+1 >= len(t.toks) || t.toks[hi+1].spaced || t.toks[hi+1].kind == markToken) {
+				return hi, strong
+			}
+			strong = strong || glued
+		case glued:
+		case w.low == "all" && t.says(hi, "all one word"):
+			return hi + 3, true
+		case w.low == "at" && hi > lo && t.symbolAt(hi):
+			strong = true
+		case secretStop[w.low] && !(hi > lo && len(w.low) == 1 && t.spelling(hi)):
+			return hi, strong
+		case w.is("capital", "uppercase", "lowercase", "underscore", "dash", "hyphen", "dot", "exclamation", "hash", "asterisk", "ampersand", "dollar", "hashtag"), numberWord(w):
+			strong = true
+		}
+		if w.kind == mixedToken || insideCapital(w.text) || len(w.low) == 1 && w.kind == wordToken {
+			strong = true
+		}
+		hi++
+		// Where case is written a value is one word, unless it is spelled out.
+		if t.written && w.kind != markToken && hi < len(t.toks) && t.toks[hi].spaced && (w.kind == mixedToken || insideCapital(w.text) || strong && !t.goesOn(hi)) {
+			return hi, strong
+		}
+	}
+	return hi, strong
+}
+
+// goesOn tells that a written value of several words goes on at i.
+func (t *turn) goesOn(i int) bool {
+	return symbolWords[t.at(i)] || symbolWords[t.at(i-1)] || t.toks[i].is("capital", "underscore") || numberWord(&t.toks[i]) || len(t.at(i)) == 1 || t.at(i-1) == "capital"
+}
+
+// symbolAt tells that "at" is the sign: a word of a code follows.
+func (t *turn) symbolAt(i int) bool {
+	return i+1 < len(t.toks) && (numberWord(&t.toks[i+1]) || t.toks[i+1].is("sign", "symbol"))
+}
+
+// spelling tells that the token before i is a letter or a number too.
+func (t *turn) spelling(i int) bool {
+	return i > 0 && (len(t.at(i-1)) == 1 || numberWord(&t.toks[i-1])) && i+1 < len(t.toks) && (len(t.at(i+1)) == 1 || numberWord(&t.toks[i+1]))
+}
+
+// insideCapital tells that a word has a capital letter after a small one.
+func insideCapital(s string) bool {
+	small := false
+	for _, r := range s {
+		if r >= 'A' && r <= 'Z' && small {
+			return true
+		}
+		small = small || r >= 'a' && r <= 'z'
+	}
+	return false
+}
