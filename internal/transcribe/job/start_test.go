@@ -120,7 +120,7 @@ func TestStartRules(t *testing.T) {
 func TestStartRefusesByNameWhatIsNotThereYet(t *testing.T) {
 	cases := map[string]func(*request){
 		"Settings.VocabularyName": func(r *request) { r.Settings = &model.Settings{VocabularyName: ptr("v")} },
-		"ModelSettings": func(r *request) { r.ModelSettings = &model.ModelSettings{LanguageModelName: ptr("m")} },
+		"ModelSettings":           func(r *request) { r.ModelSettings = &model.ModelSettings{LanguageModelName: ptr("m")} },
 		"ContentRedaction": func(r *request) {
 			r.ContentRedaction = &model.ContentRedaction{RedactionType: ptr("PII"), RedactionOutput: ptr("redacted")}
 		},
