@@ -164,6 +164,23 @@ func TestVocabularyFilterRights(t *testing.T) {
 	if a := s.call(t, "CreateVocabularyFilter", strings.Replace(withRole, `"F"`, `"P"`, 1)); !strings.Contains(a.raw, "iam:PassRole on resource: "+role) {
 		t.Errorf("role without PassRole: %s", a.raw)
 	}
+	// Who may pass the role creates a filter with what it may read. Who may not pass it does not read with it either,
+	// by changing that filter.
+	if _, err := s.files.Put(t.Context(), "media", "list.txt", strings.NewReader("heck\n"), objects.Metadata{}); err != nil {
+		t.Fatal(err)
+	}
+	fromFile := `{"VocabularyFilterName":"P","VocabularyFilterFileUri":"s3://media/list.txt"`
+	allow(`Allow "Action":["transcribe:*","iam:PassRole"],"Resource":"*"`)
+	if a := s.call(t, "CreateVocabularyFilter", fromFile+`,"LanguageCode":"en-US","DataAccessRoleArn":"`+role+`"}`); a.status != 200 {
+		t.Errorf("create with the role: %s", a.raw)
+	}
+	if a := s.call(t, "GetVocabularyFilter", `{"VocabularyFilterName":"P"}`); a.body["DataAccessRoleArn"] != role {
+		t.Errorf("the role is not shown: %s", a.raw)
+	}
+	allow(`Allow "Action":"transcribe:*","Resource":"*"`)
+	if a := s.call(t, "UpdateVocabularyFilter", fromFile+`}`); !strings.Contains(a.raw, "The S3 URI that you provided can't be accessed.") {
+		t.Errorf("update with another's role: %s", a.raw)
+	}
 	s.as = jobtest.Root(jobtest.Other)
 	if a := get(); a.body["__type"] != "NotFoundException" {
 		t.Errorf("another account's: %s", a.raw)

@@ -272,10 +272,19 @@ func PutGarbage(ctx context.Context, tx *sql.Tx, garbage ...job.Garbage) error {
 	return nil
 }
 
-// KeepGarbage takes an object back from those that are to be removed.
+// KeepGarbage takes an object back from those that are to be removed. It fails when that has been removed, or never
+// was to be.
 func KeepGarbage(ctx context.Context, tx *sql.Tx, at job.Location) error {
-	if _, err := tx.ExecContext(ctx, `DELETE FROM transcription_garbage WHERE bucket = ? AND key = ?`, at.Bucket, at.Key); err != nil {
+	done, err := tx.ExecContext(ctx, `DELETE FROM transcription_garbage WHERE bucket = ? AND key = ?`, at.Bucket, at.Key)
+	if err != nil {
 		return fmt.Errorf("keep object: %w", err)
+	}
+	n, err := done.RowsAffected()
+	if err != nil {
+		return fmt.Errorf("keep object: %w", err)
+	}
+	if n == 0 {
+		return errors.New("keep object: it was removed")
 	}
 	return nil
 }

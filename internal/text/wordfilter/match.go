@@ -38,11 +38,16 @@ type walk struct {
 
 // push takes the next item and returns, in order, the items that are decided.
 func (m *matcher) push(item speech.Item) []finding {
+	m.pending = append(m.pending, finding{item: item})
+	if item.Redaction != nil {
+		// It stands for words that are not there any more: no entry covers it, nor what is around it.
+		m.walks, m.glue, m.marks = nil, "", 0
+		return m.decided()
+	}
 	word := ""
 	if item.Kind == speech.Word {
 		word = normal(item.Text)
 	}
-	m.pending = append(m.pending, finding{item: item})
 	if word == "" {
 		m.mark(item)
 		return m.decided()
@@ -129,10 +134,10 @@ func fold(s string) string {
 
 var apostrophe = strings.NewReplacer("\u2019", "'", "\u2018", "'", "\u02bc", "'", "\u00ad", "", "\u200b", "")
 
-// edge tells marks of a sentence, which don't belong to the word beside them, from characters that may: "c#", "c++".
+// edge tells marks of a sentence, which don't belong to the word beside them, from characters that may: "c#", "f***".
 func edge(r rune) bool {
 	switch r {
-	case '#', '+', '@', '&', '%', '$':
+	case '#', '@', '&', '%', '*':
 		return false
 	}
 	return unicode.IsPunct(r)

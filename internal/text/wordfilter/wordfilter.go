@@ -80,22 +80,38 @@ func (f *Filter) Apply(method Method, segments []speech.Segment) []speech.Segmen
 		}
 		found = found[len(s.Items):]
 		out[i].Items = e.end()
-		out[i].Alternatives = f.alternatives(method, s, out[i].Items)
+		out[i].Alternatives = f.alternatives(method, segments, i, out[i].Items)
 	}
 	return out
 }
 
-// alternatives filters each text of a segment. The first is that of its items; of another there may be no word left.
-func (f *Filter) alternatives(method Method, s speech.Segment, items []speech.Item) []speech.Alternative {
+// alternatives filters each text of the segment at a place. The first is that of its items, which are given filtered;
+// the others are read between the segments before and after. One of which no word is left goes.
+func (f *Filter) alternatives(method Method, segments []speech.Segment, at int, items []speech.Item) []speech.Alternative {
+	var before, after []speech.Item
+	if at > 0 {
+		before = segments[at-1].Items
+	}
+	if at+1 < len(segments) {
+		after = segments[at+1].Items
+	}
 	var out []speech.Alternative
-	for i, a := range s.Alternatives {
+	for i, a := range segments[at].Alternatives {
 		if i == 0 {
 			out = append(out, speech.Alternative{Items: items})
 			continue
 		}
-		stream := f.Stream(method)
-		rest := append(stream.Push(a.Items...), stream.Flush()...)
-		if len(rest) > 0 {
+		m := matcher{filter: f}
+		var found []finding
+		for _, item := range slices.Concat(before, a.Items, after) {
+			found = append(found, m.push(item)...)
+		}
+		found = append(found, m.flush()...)
+		e := editor{method: method}
+		for _, one := range found[len(before) : len(before)+len(a.Items)] {
+			e.add(one)
+		}
+		if rest := e.end(); len(rest) > 0 {
 			out = append(out, speech.Alternative{Items: rest})
 		}
 	}

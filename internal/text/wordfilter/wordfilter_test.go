@@ -62,6 +62,7 @@ func TestMatching(t *testing.T) {
 		{"nor the form of apostrophes", "it's", "it’s", "[it’s]"},
 		{"nor marks around the entry", "«damn!»", "damn", "[damn]"},
 		{"signs of a name do", "c++", "c c++ c#", "c [c++] c#"},
+		{"stars are no marks", "f***", "f f*** F***", "f [f***] [F***]"},
 		{"an empty filter", "", "all stays", "all stays"},
 		{"a phrase", "bloody hell", "bloody hell bloody awful hell", "[bloody] [hell] bloody awful hell"},
 		{"a phrase across a mark", "bloody hell", "bloody , hell", "[bloody][,] [hell]"},
@@ -126,6 +127,31 @@ func TestMaskKeepsTimesAndConfidence(t *testing.T) {
 	want.Text = "***"
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+func TestWhatWasRedactedIsNoWord(t *testing.T) {
+	in := items("my pii is [PII] hell")
+	in[3].Redaction = &speech.Redaction{Type: "NAME"}
+	if got := join(filter(t, "pii", "is hell").Apply(wordfilter.Mask, []speech.Segment{{Items: in}})[0].Items); got != "my *** is [PII] hell" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestPhrasesGoOnFromAnAlternative(t *testing.T) {
+	first, last := items("oh bloody"), items("hell no .")
+	in := []speech.Segment{
+		{Items: first, Alternatives: []speech.Alternative{{Items: first}, {Items: items("a bloody")}, {Items: items("bloody good")}}},
+		{Items: last, Alternatives: []speech.Alternative{{Items: last}, {Items: items("hell")}}},
+	}
+	var got []string
+	for _, s := range filter(t, "bloody hell").Apply(wordfilter.Remove, in) {
+		for _, a := range s.Alternatives {
+			got = append(got, join(a.Items))
+		}
+	}
+	if want := []string{"oh", "a", "bloody good", "no."}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -148,7 +148,7 @@ func (a *attempt) run(ctx context.Context) (end ending, err error) {
 	doc := document.Job{
 		Name: j.Name, AccountID: j.AccountID, LanguageOptions: j.Request.LanguageOptions,
 		Speakers: isTrue(settings(&j.Request).ShowSpeakerLabels), Alternatives: isTrue(settings(&j.Request).ShowAlternatives),
-		MultipleLanguages: j.IdentifiesSeveral(), Tagged: filters != nil && j.filterMethod() == wordfilter.Tag,
+		MultipleLanguages: j.IdentifiesSeveral(), Tagged: j.filterMethod() == wordfilter.Tag && filters.concern(transcript),
 	}
 	if j.Identifies() {
 		doc.Identified = language.Identified(transcript.Languages, j.Request.LanguageOptions)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/dictum/dictum/internal/aws/awserr"
@@ -17,6 +18,12 @@ import (
 const msgFilterNotFound = "The requested vocabulary filter couldn't be found. Check the vocabulary filter name and try your request again."
 
 var failFilter = Failure{"filter_not_found", msgFilterNotFound}
+
+// gone is the failure of a job whose vocabulary filter was deleted since Start. It says which of them: AWS's text does
+// not, and a job may have five.
+func gone(name string) error {
+	return (&Failure{failFilter.Kind, msgFilterNotFound + " Vocabulary filter: " + name + "."})
+}
 
 // Filters are the vocabulary filters that jobs name (vocabularyfilter.Service).
 type Filters interface {
@@ -84,38 +91,51 @@ func (a *attempt) filters(ctx context.Context) (wordFilters, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
-	if a.pool.cfg.Filters == nil {
-		return nil, failFilter.as()
-	}
 	rights, err := a.pool.cfg.Rights.session(ctx, j)
 	if err != nil {
 		return nil, failAccess(err, failRole)
 	}
 	out := wordFilters{}
-	for code, name := range names {
+	for _, code := range slices.Sorted(maps.Keys(names)) {
+		name := names[code]
+		if a.pool.cfg.Filters == nil {
+			return nil, gone(name)
+		}
 		of, filter, err := a.pool.cfg.Filters.Filter(ctx, j.Scope, name, Reader{rights})
 		if errors.Is(err, ErrNotFound) {
-			return nil, failFilter.as() // it was deleted since Start
+			return nil, gone(name)
 		}
 		if err != nil {
 			return nil, failAccess(err, failFilter)
 		}
-		if spoken := language.Of(code); spoken == language.Of(of) {
+		spoken := language.Of(code)
+		if spoken != language.Of(of) {
+			continue
+		}
+		// Sound does not tell en-GB from en-AU: of two filters for one language, the code that answers has its own.
+		if out[spoken] == nil || code == language.Code(spoken, j.Request.LanguageOptions) {
 			out[spoken] = filter
 		}
 	}
 	return out, nil
 }
 
-// apply filters what was recognised. Segments of one channel and one language that follow one another are filtered as
-// one text.
+// concern tells whether there is a filter for what was spoken.
+func (w wordFilters) concern(t speech.Transcript) bool {
+	return w[t.Language] != nil || slices.ContainsFunc(t.Segments, func(s speech.Segment) bool { return w[spoken(t, s)] != nil })
+}
+
+// voice is whose words follow one another: a phrase goes on in the next segment only if that is of the same voice.
+type voice struct{ channel, speaker int }
+
+// apply filters what was recognised. What one voice says in one language is filtered as one text.
 func (w wordFilters) apply(method wordfilter.Method, t speech.Transcript) speech.Transcript {
 	if len(w) == 0 {
 		return t
 	}
 	out := slices.Clone(t.Segments)
-	// runs are the places of the segments of each channel that are still to be filtered.
-	runs := map[int][]int{}
+	// runs are the places of the segments of each voice that are still to be filtered.
+	runs := map[voice][]int{}
 	filter := func(run []int) {
 		f := w[spoken(t, out[run[0]])]
 		if f == nil {
@@ -130,12 +150,13 @@ func (w wordFilters) apply(method wordfilter.Method, t speech.Transcript) speech
 		}
 	}
 	for i, s := range out {
-		run := runs[s.Channel]
+		who := voice{s.Channel, s.Speaker}
+		run := runs[who]
 		if len(run) > 0 && spoken(t, out[run[0]]) != spoken(t, s) {
 			filter(run)
 			run = nil
 		}
-		runs[s.Channel] = append(run, i)
+		runs[who] = append(run, i)
 	}
 	for _, run := range runs {
 		filter(run)

@@ -17,7 +17,7 @@ type ContentRedaction struct {
 type CreateVocabularyFilterRequest struct {
 	VocabularyFilterName    *string                  `json:"VocabularyFilterName,omitzero"`
 	LanguageCode            *string                  `json:"LanguageCode,omitzero"`
-	Words                   []string                 `json:"Words,omitzero"`
+	Words                   []string                 `json:"Words,omitzero" audit:"-"`
 	VocabularyFilterFileUri *string                  `json:"VocabularyFilterFileUri,omitzero"`
 	Tags                    []Tag                    `json:"Tags,omitzero"`
 	DataAccessRoleArn       *string                  `json:"DataAccessRoleArn,omitzero"`
@@ -282,7 +282,7 @@ type UntagResourceResponse struct {
 // UpdateVocabularyFilterRequest is the model's shape of that name.
 type UpdateVocabularyFilterRequest struct {
 	VocabularyFilterName    *string                  `json:"VocabularyFilterName,omitzero"`
-	Words                   []string                 `json:"Words,omitzero"`
+	Words                   []string                 `json:"Words,omitzero" audit:"-"`
 	VocabularyFilterFileUri *string                  `json:"VocabularyFilterFileUri,omitzero"`
 	DataAccessRoleArn       *string                  `json:"DataAccessRoleArn,omitzero"`
 	EncryptionConfiguration *EncryptionConfiguration `json:"EncryptionConfiguration,omitzero"`

@@ -24,7 +24,7 @@ type Filter struct {
 	Modified time.Time
 	// Words is the object with the words, one a line.
 	Words job.Location
-	// Role is the data access role that the words were read with; empty for none.
+	// Role is the data access role that the words were read and written with; empty for none.
 	Role string
 	// Encryption is the customer's key that the words are under; the zero value is Dictum's own.
 	Encryption objects.Encryption

@@ -107,8 +107,9 @@ func (s *Service) Create(ctx context.Context, c job.Caller, r *model.CreateVocab
 	return f, nil
 }
 
-// Update replaces the words of a filter, and its key and role where the request names one. Jobs that have not been
-// worked on yet use the new words.
+// Update replaces the words of a filter, and its key where the request names one. The role is that of the request, or
+// none: whoever updates a filter does not read files with a role that somebody else was let pass. Jobs that have not
+// been worked on yet use the new words.
 func (s *Service) Update(ctx context.Context, c job.Caller, r *model.UpdateVocabularyFilterRequest) (Filter, error) {
 	if err := model.Validate("UpdateVocabularyFilter", r); err != nil {
 		return Filter{}, err
@@ -138,6 +139,7 @@ func (s *Service) fill(ctx context.Context, c job.Caller, f Filter, from source)
 	case from.words != nil && from.uri != nil:
 		return f, awserr.BadRequest(msgBoth)
 	}
+	f.Role = ""
 	if from.role != nil {
 		f.Role = *from.role
 	}
@@ -279,26 +281,45 @@ func (s *Service) Filter(ctx context.Context, sc job.Scope, name string, as job.
 	if err != nil {
 		return "", nil, err
 	}
+	for {
+		words, err := s.words(ctx, f, as)
+		if err == nil {
+			filter, err := wordfilter.New(words)
+			return f.LanguageCode, filter, err
+		}
+		// The words of a filter go when it is updated or deleted, which may be after it was read.
+		now, again := s.Store.Get(ctx, sc, name)
+		if again != nil {
+			return "", nil, again
+		}
+		if now.Words == f.Words {
+			return "", nil, err
+		}
+		f = now
+	}
+}
+
+// words reads the words of a filter.
+func (s *Service) words(ctx context.Context, f Filter, as job.Reader) ([]string, error) {
 	if f.Encryption.Customer() {
 		if _, err := as.UseKey(ctx, "Decrypt", f.Encryption.KeyARN, f.bound()); err != nil {
-			return "", nil, err
+			return nil, err
 		}
 	}
 	_, r, err := s.Objects.Open(ctx, f.Words.Bucket, f.Words.Key)
 	if err != nil {
-		return "", nil, fmt.Errorf("open words of vocabulary filter: %w", err)
+		return nil, fmt.Errorf("open words of vocabulary filter: %w", err)
 	}
 	defer func() { _ = r.Close() }()
 	file, err := io.ReadAll(io.LimitReader(r, wordfilter.MaxBytes+1))
 	if err != nil {
-		return "", nil, fmt.Errorf("read words of vocabulary filter: %w", err)
+		return nil, fmt.Errorf("read words of vocabulary filter: %w", err)
 	}
 	words, err := wordfilter.Parse(file)
 	if err != nil {
-		return "", nil, fmt.Errorf("stored words of vocabulary filter: %w", err)
+		return nil, fmt.Errorf("stored words of vocabulary filter: %w", err)
 	}
-	filter, err := wordfilter.New(words)
-	return f.LanguageCode, filter, err
+	return words, nil
 }
 
 // wordsError is the answer to words that can't be used; other errors stay.

@@ -29,6 +29,9 @@ var implemented = []string{
 	"TagResource", "UntagResource", "ListTagsForResource",
 }
 
+// content are the members that stay out of the audit: a customer's own words, which a key of his may protect.
+var content = map[string]bool{"Words": true}
+
 type ref struct {
 	Shape string `json:"shape"`
 }
@@ -289,7 +292,11 @@ func wireTypes(svc *service) ([]byte, error) {
 	for _, n := range names {
 		fmt.Fprintf(&b, "\n// %s is the model's shape of that name.\ntype %s struct {\n", n, n)
 		for _, m := range seen[n] {
-			fmt.Fprintf(&b, "%s %s `json:\"%s,omitzero\"`\n", m.Name, goType(svc, m.Shape, true), m.Name)
+			tag := fmt.Sprintf("json:%q", m.Name+",omitzero")
+			if content[m.Name] {
+				tag += ` audit:"-"`
+			}
+			fmt.Fprintf(&b, "%s %s `%s`\n", m.Name, goType(svc, m.Shape, true), tag)
 		}
 		b.WriteString("}\n")
 	}
