@@ -177,9 +177,7 @@ func (d *Diarizer) freeze() {
 	for len(d.windows)-len(d.homes) >= 2*blockWindows {
 		block := d.windows[len(d.homes):][:blockWindows]
 		labels := agglomerate(singles(block), joinCosine, len(block))
-		for _, c := range gather(singles(block), labels) {
-			d.frozen = append(d.frozen, c)
-		}
+		d.frozen = append(d.frozen, gather(singles(block), labels)...)
 		base := len(d.frozen) - slices.Max(labels) - 1
 		for _, l := range labels {
 			d.homes = append(d.homes, base+l)

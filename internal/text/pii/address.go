@@ -97,7 +97,7 @@ func (t *turn) houseAt(i int) int {
 	switch {
 	case w.kind == digitToken && len(w.text) <= 6, w.kind == mixedToken && len(w.text) <= 6 && w.text[0] >= '0' && w.text[0] <= '9' && !ordinalForm(w.low):
 		end = i + 1
-		if end+1 < len(t.toks) && strings.Contains("/-–", t.toks[end].text) && !t.toks[end].spaced && !t.toks[end+1].spaced && (t.toks[end+1].kind == digitToken || t.toks[end+1].kind == mixedToken) {
+		if end+1 < len(t.toks) && among(t.toks[end].text, "/-–") && !t.toks[end].spaced && !t.toks[end+1].spaced && (t.toks[end+1].kind == digitToken || t.toks[end+1].kind == mixedToken) {
 			end += 2
 		}
 		return end
@@ -239,7 +239,7 @@ func (t *turn) comma(i int) int {
 
 // postBox returns the end of "PO Box 1234" at i, or i.
 func (t *turn) postBox(i int) int {
-	at := i
+	var at int
 	switch {
 	case t.says(i, "po box"):
 		at = i + 2

@@ -106,5 +106,5 @@ func swift(code string) bool {
 		}
 	}
 	country := code[4:6]
-	return ibanLengths[country] > 0 || strings.Contains(" US CA AU NZ JP CN HK SG IN ZA KR MX NG KE TH MY ID PH VN TW AR CL CO ", " "+country+" ")
+	return ibanLengths[country] > 0 || among(" "+country+" ", " US CA AU NZ JP CN HK SG IN ZA KR MX NG KE TH MY ID PH VN TW AR CL CO ")
 }

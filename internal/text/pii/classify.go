@@ -261,7 +261,7 @@ func (c *conversation) echo(t *turn, k int) string {
 	before, r := &t.runs[last], &t.runs[k]
 	joined := true
 	for i := before.hi; i < r.lo; i++ {
-		joined = joined && (t.toks[i].is("and", "then", ".", ","))
+		joined = joined && t.toks[i].is("and", "then", ".", ",")
 	}
 	if joined && len(r.code) != len(before.code) {
 		return ""

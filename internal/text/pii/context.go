@@ -139,7 +139,7 @@ func notCue(toks []token, f found) bool {
 	}
 	switch toks[f.lo].base {
 	case "call", "ring", "text", "dial":
-		return f.hi == f.lo+1 && !strings.Contains("me him her us them on at back 0", after) && !numberWord(&toks[min(f.hi, len(toks)-1)])
+		return f.hi == f.lo+1 && !among(after, "me him her us them on at back 0") && !numberWord(&toks[min(f.hi, len(toks)-1)])
 	case "sort":
 		return f.hi == f.lo+1
 	case "social":

@@ -363,7 +363,7 @@ func (t *turn) clock(i int, d *dateParts) int {
 	}
 	w := &t.toks[i]
 	after := t.at(i-1) == "at" || t.at(i-1) == "around" || t.at(i-1) == "about"
-	end := i
+	var end int
 	switch {
 	case w.is("noon", "midday", "midnight"):
 		d.time = true
@@ -553,7 +553,7 @@ func (t *turn) hasAge(i, next int) bool {
 	for t.at(j) == "just" || t.at(j) == "only" || t.at(j) == "nearly" || t.at(j) == "almost" || t.at(j) == "now" || t.at(j) == "about" || t.at(j) == "over" || t.at(j) == "already" || t.at(j) == "like" {
 		j--
 	}
-	subject := ""
+	var subject string
 	switch w := t.at(j); w {
 	case "who's":
 		return kin[t.at(j-1)]

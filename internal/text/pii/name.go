@@ -287,7 +287,7 @@ func (t *turn) nameEnd(i int, taken []bool, strength int) int {
 		joined := t.at(at-1) == "-" && like > 0
 		switch {
 		case joined, like == 3, like == 2 && !actions[t.at(at)]:
-		case like == 1 && (t.toks[at].upper() || strength == 2 && !actions[t.at(at)] && t.alone(at+1)) && !(titles[t.at(at)]):
+		case like == 1 && (t.toks[at].upper() || strength == 2 && !actions[t.at(at)] && t.alone(at+1)) && !titles[t.at(at)]:
 		default:
 			return end
 		}

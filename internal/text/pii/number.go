@@ -14,7 +14,7 @@ var teenWords = map[string]string{
 }
 
 var tensWords = map[string]string{
-	"twenty": "2", "thirty": "3", "forty": "4", "fourty": "4", "fifty": "5", "sixty": "6", "seventy": "7", "eighty": "8", "ninety": "9",
+	"twenty": "2", "thirty": "3", "forty": "4", "fifty": "5", "sixty": "6", "seventy": "7", "eighty": "8", "ninety": "9",
 }
 
 var ordinalWords = map[string]int{

@@ -223,7 +223,7 @@ func skipBetween(toks []token, i int) int {
 	for skipped := 0; i < len(toks) && skipped < 6; skipped++ {
 		t := &toks[i]
 		switch {
-		case t.kind == markToken && strings.Contains("-–/,", t.text), t.text == "." && i+1 < len(toks) && !toks[i+1].spaced,
+		case t.kind == markToken && among(t.text, "-–/,"), t.text == "." && i+1 < len(toks) && !toks[i+1].spaced,
 			t.text == "…", hesitations[t.low], t.is("dash", "hyphen", "stroke"):
 			i++
 		case t.low == "let" && i+2 < len(toks) && toks[i+1].low == "me" && toks[i+2].is("see", "think", "check"):

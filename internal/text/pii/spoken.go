@@ -191,7 +191,7 @@ func (t *turn) localStart(at int) int {
 		}
 		switch {
 		case w.kind == markToken:
-			if !strings.Contains("-_.+", w.text) || w.spaced && w.text != "_" {
+			if !among(w.text, "-_.+") || w.spaced && w.text != "_" {
 				return lo
 			}
 		case lo < at && t.toks[lo].is("dot", "underscore", "dash", "hyphen", "plus", "point"):
@@ -303,7 +303,7 @@ func (c *conversation) secrets(t *turn) []Entity {
 			continue
 		}
 		lo, linked := f.hi, t.toks[f.hi-1].low != t.toks[f.hi-1].base
-		for n := 0; lo < len(t.toks) && n < 8 && (secretIntro[t.at(lo)] || t.toks[lo].kind == markToken && strings.Contains(":,\"'“‘", t.toks[lo].text)); n++ {
+		for n := 0; lo < len(t.toks) && n < 8 && (secretIntro[t.at(lo)] || t.toks[lo].kind == markToken && among(t.toks[lo].text, ":,\"'“‘")); n++ {
 			linked = linked || !t.toks[lo].is(",", "uh", "um", "er", "new", "old", "current", "temporary")
 			lo++
 		}
@@ -364,7 +364,7 @@ func (t *turn) chunkBefore(i int) int {
 	}
 	lo, odd := at-1, false
 	for lo > 0 && !t.toks[lo].spaced {
-		odd = odd || t.toks[lo].kind != wordToken && !strings.Contains(",.;:?!", t.toks[lo].text)
+		odd = odd || t.toks[lo].kind != wordToken && !among(t.toks[lo].text, ",.;:?!")
 		lo--
 	}
 	if odd || t.toks[lo].kind == mixedToken || insideCapital(t.toks[lo].text) {
@@ -390,10 +390,10 @@ func (t *turn) secretEnd(lo int) (hi int, strong bool) {
 		glued := hi > lo && !w.spaced
 		switch {
 		case w.kind == markToken:
-			if strings.Contains("!?", w.text) && glued && hi+1 < len(t.toks) && !t.toks[hi+1].spaced && t.toks[hi+1].text == "." {
+			if among(w.text, "!?") && glued && hi+1 < len(t.toks) && !t.toks[hi+1].spaced && t.toks[hi+1].text == "." {
 				return hi + 1, true
 			}
-			if strings.Contains(",;:?!.\"”“'’…)", w.text) && (hi+1 >= len(t.toks) || t.toks[hi+1].spaced || t.toks[hi+1].kind == markToken) {
+			if among(w.text, ",;:?!.\"”“'’…)") && (hi+1 >= len(t.toks) || t.toks[hi+1].spaced || t.toks[hi+1].kind == markToken) {
 				return hi, strong
 			}
 			strong = strong || glued

@@ -36,6 +36,9 @@ func (t *token) upper() bool {
 	return unicode.IsUpper(r)
 }
 
+// among tells whether text stands in a list written as one text.
+func among(text, list string) bool { return strings.Contains(list, text) }
+
 func (t *token) is(words ...string) bool {
 	for _, w := range words {
 		if t.low == w {
