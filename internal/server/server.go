@@ -30,6 +30,7 @@ import (
 	"github.com/dictum/dictum/internal/store/jobs"
 	objectstore "github.com/dictum/dictum/internal/store/objects"
 	"github.com/dictum/dictum/internal/store/vocabularyfilters"
+	"github.com/dictum/dictum/internal/text/pii"
 	"github.com/dictum/dictum/internal/transcribe/job"
 	"github.com/dictum/dictum/internal/transcribe/vocabularyfilter"
 )
@@ -191,7 +192,7 @@ func (s *server) jobs(ctx context.Context) (*job.Service, *vocabularyfilter.Serv
 	filters := &vocabularyfilter.Service{Store: filterTable, Rights: rights, Objects: s.objects, Buckets: s.objects, Quotas: quotas}
 	s.pool = job.NewPool(job.PoolConfig{
 		Queue: table, Rights: rights, Objects: s.objects, Audit: s.security.audit, Recognizer: s.engine, Observer: observer, Quotas: quotas,
-		Filters: filters, Audio: audio.Options{FFmpeg: s.config.FFmpeg}, Owner: owner, Workers: s.config.Jobs, Grace: s.config.Grace,
+		Filters: filters, Redactor: pii.Detector{Tagger: s.engine}, Audio: audio.Options{FFmpeg: s.config.FFmpeg}, Owner: owner, Workers: s.config.Jobs, Grace: s.config.Grace,
 	})
 	service := &job.Service{
 		Store: table, Tags: table, Rights: rights, Objects: s.objects, Buckets: s.objects, Quotas: quotas, Observer: observer,

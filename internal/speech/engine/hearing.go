@@ -54,10 +54,39 @@ func (h *hearing) segments(most int) []speech.Segment {
 	var s segmenter
 	s.add(h.items)
 	out := s.end()
+	if len(out) > 0 && out[0].Speaker > 0 {
+		defer fill(out)
+	}
 	if most > 0 {
 		alternatives(out, s.firsts, h.items, h.others, most)
 	}
 	return out
+}
+
+const (
+	// breath is what a speaker's segment has before and after its words, where there is room.
+	breath = 200 * time.Millisecond
+	// turnPause is the longest pause within a turn.
+	turnPause = 2 * time.Second
+)
+
+// fill makes the segments of one turn follow each other without a gap, and gives turns a breath at both ends.
+func fill(segments []speech.Segment) {
+	for i := range segments {
+		s := &segments[i]
+		if i == 0 {
+			s.Start = max(0, s.Start-breath)
+		}
+		if i+1 == len(segments) {
+			break // the audio may end here
+		}
+		next := &segments[i+1]
+		room := (next.Start - s.End) / 2
+		if s.Speaker != next.Speaker || 2*room > turnPause {
+			room = min(room, breath)
+		}
+		s.End, next.Start = s.End+room, next.Start-room
+	}
 }
 
 // mostSpoken is the language in which most was said; other when nothing was.

@@ -71,8 +71,8 @@ type columns struct {
 // features runs the convolutions over a stretch.
 func (m *Model) features(ctx context.Context, f *fbank, samples []float32, run vad.Span, mean *[bins]float32) (*columns, error) {
 	heard := samples[run.Start:run.End]
-	if len(heard) < minVoice/2 { // a few frames, at least
-		heard = append(append([]float32(nil), heard...), make([]float32, minVoice/2-len(heard))...)
+	if len(heard) < minStretch { // a few frames, at least
+		heard = append(append([]float32(nil), heard...), make([]float32, minStretch-len(heard))...)
 	}
 	energies := f.extract(heard)
 	n := len(energies) / bins

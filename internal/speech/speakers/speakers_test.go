@@ -33,7 +33,12 @@ func model(t testing.TB) *speakers.Model {
 // sample reads a recording that comes with the models.
 func sample(t testing.TB, name string) []float32 {
 	t.Helper()
-	f, err := os.Open(filepath.Join(modelstest.Path(t, models.SpeechSamples), name))
+	return read(t, filepath.Join(modelstest.Path(t, models.SpeechSamples), name))
+}
+
+func read(t testing.TB, path string) []float32 {
+	t.Helper()
+	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,13 +103,23 @@ func diarize(t testing.TB, samples []float32, options speakers.Options) (*speake
 	return d, d.Turns()
 }
 
-// readings is what two readers say in turn, with the bounds of the turns.
+// prompts are recordings of the woman who speaks Asterisk's English prompts.
+func prompts(t testing.TB, names ...string) []float32 {
+	t.Helper()
+	var samples []float32
+	for _, name := range names {
+		samples = append(samples, read(t, filepath.Join("/usr/share/asterisk/sounds/en", name+".wav"))...)
+	}
+	return samples
+}
+
+// readings is what a reader and the woman of the prompts say in turn, with the bounds of the turns.
 func readings(t testing.TB) (samples []float32, bounds []time.Duration) {
 	t.Helper()
-	cities, beckett := sample(t, "two_cities.wav"), sample(t, "beckett.wav")
+	cities := sample(t, "two_cities.wav")
 	pause := make([]float32, rate*3/10)
-	for i := range 3 {
-		for _, part := range [][]float32{cities[(2+6*i)*rate : (7+6*i)*rate], beckett[3*i*rate : (3*i+3)*rate]} {
+	for i, name := range []string{"ss-noservice", "privacy-prompt", "conf-invalid"} {
+		for _, part := range [][]float32{cities[(2+6*i)*rate : (7+6*i)*rate], prompts(t, name)} {
 			bounds = append(bounds, time.Duration(len(samples))*time.Second/rate)
 			samples = append(append(samples, part...), pause...)
 		}
@@ -211,11 +226,11 @@ func TestTurnsAreExtendedAndNumbersStay(t *testing.T) {
 }
 
 func TestOverlapNamesBoth(t *testing.T) {
-	cities, beckett := sample(t, "two_cities.wav"), sample(t, "beckett.wav")
+	cities, woman := sample(t, "two_cities.wav"), prompts(t, "ss-noservice", "privacy-prompt", "conf-invalid")
 	samples := slices.Clone(cities[2*rate : 10*rate])
-	samples = append(samples, beckett[:8*rate]...)
+	samples = append(samples, woman[:8*rate]...)
 	mixed := slices.Clone(cities[20*rate : 26*rate])
-	for i, v := range beckett[8*rate : 11*rate] {
+	for i, v := range prompts(t, "ss-noservice")[:3*rate] {
 		mixed[2*rate+i] += v
 	}
 	from := time.Duration(len(samples)+2*rate) * time.Second / rate

@@ -55,7 +55,7 @@ func (c *conversation) addresses(t *turn) []Entity {
 			if end := t.unit(i); end > i {
 				// A flat alone is no address; with a street after it the line begins at the flat.
 				at := t.comma(end)
-				if line := t.streetLine(at); line > at {
+				if line := t.streetAfter(at, t.houseAt(at)); line > at {
 					hi = line
 				}
 			}
@@ -81,6 +81,14 @@ func (c *conversation) addresses(t *turn) []Entity {
 
 // houseNumber returns the end of a number that can be a house's at i: "14", "14b", "19/276", "twelve seventy two".
 func (t *turn) houseNumber(i int) int {
+	if i > 0 && i < len(t.toks) && t.toks[i].kind == wordToken && (numberWord(&t.toks[i-1]) || repeats[t.at(i-1)] > 0) {
+		return i
+	}
+	return t.houseAt(i)
+}
+
+// houseAt is houseNumber where another number may stand before.
+func (t *turn) houseAt(i int) int {
 	if i >= len(t.toks) || i > 0 && strings.ContainsAny(t.toks[i-1].text, "$£€#:.") && !t.toks[i].spaced {
 		return i
 	}
@@ -94,9 +102,6 @@ func (t *turn) houseNumber(i int) int {
 		}
 		return end
 	case w.kind == wordToken:
-		if i > 0 && (numberWord(&t.toks[i-1]) || repeats[t.at(i-1)] > 0) {
-			return i
-		}
 		n := 0
 		for end < len(t.toks) && n < 6 {
 			if repeats[t.at(end)] > 0 && end+1 < len(t.toks) && numberWord(&t.toks[end+1]) {
@@ -123,7 +128,11 @@ func (t *turn) houseNumber(i int) int {
 
 // streetLine returns the end of a house number and a street at i, or i.
 func (t *turn) streetLine(i int) int {
-	name := t.houseNumber(i)
+	return t.streetAfter(i, t.houseNumber(i))
+}
+
+// streetAfter is streetLine for a house number that ends at name.
+func (t *turn) streetAfter(i, name int) int {
 	if name == i {
 		return i
 	}
@@ -142,6 +151,9 @@ func (t *turn) streetLine(i int) int {
 				at++
 			}
 			return t.direction(at + 1)
+		}
+		if word == "the" && at == name && streetWords[t.at(at+1)] && t.alone(at+2) {
+			return at + 2
 		}
 		if w.kind == markToken && w.text != "." && w.text != "-" && w.text != "'" || notStreet[word] || hesitations[word] || t.written && w.kind == wordToken && !w.upper() {
 			return i

@@ -35,9 +35,13 @@ func (c *conversation) codeOf(t *turn, k int) (kind string, score float64) {
 	}
 	partial := isPartial(t, r)
 	// What is said of the value itself comes first, then what was asked before, then its form.
+	if kind := c.paired(t, k); kind != "" {
+		return kind, scoreLoose
+	}
+	kind, score = "", 0
 	for _, cand := range c.candidates(t, k) {
 		if cand.kind == noType {
-			if cand.near && checkedForm(t, r) == "" {
+			if kind == "" && cand.near && checkedForm(r) == "" {
 				return "", 0
 			}
 			break
@@ -52,12 +56,55 @@ func (c *conversation) codeOf(t *turn, k int) (kind string, score float64) {
 			}
 			return cand.kind, scoreTyped - cand.doubt
 		case loose:
-			if cand.near {
-				return cand.kind, scoreLoose - cand.doubt
+			// Words further away that fit better are believed more: "the sort code on my card is".
+			if cand.near && kind == "" {
+				kind, score = cand.kind, scoreLoose-cand.doubt
 			}
 		}
 	}
+	if kind != "" {
+		return kind, score
+	}
 	return formOf(t, r)
+}
+
+// paired is the type of a run that follows another value as its second half without words of its own: an account after
+// its sort code, the expiry after a card, the code after that.
+func (c *conversation) paired(t *turn, k int) string {
+	before := t.before(k)
+	if before < 0 || t.kinds[before] == "" {
+		return ""
+	}
+	b, r := &t.runs[before], &t.runs[k]
+	for i := b.hi; i < r.lo; i++ {
+		if t.toks[i].kind != markToken && !t.toks[i].is("and", "then", "uh", "um", "er") {
+			return ""
+		}
+	}
+	n := len(r.code)
+	switch {
+	case r.letters > 0:
+		return ""
+	case t.kinds[before] == BankRouting && n >= 7 && n <= 12 && n != len(b.code):
+		return BankAccount
+	case t.kinds[before] == BankAccount && len(b.code) != n && (n == 6 || aba(r.code)):
+		return BankRouting
+	case t.kinds[before] == Card && len(b.code) > 12 && n == 4 && expiry(r.code):
+		return CardExpiry
+	case t.kinds[before] == CardExpiry && n == 3:
+		return CardCode
+	}
+	return ""
+}
+
+// before returns the last run before run k that is no single digit, or -1: "the one ending in".
+func (t *turn) before(k int) int {
+	for k--; k >= 0; k-- {
+		if len(t.runs[k].code) > 1 {
+			return k
+		}
+	}
+	return -1
 }
 
 // candidate is a type that the words around a run suggest.
@@ -156,15 +203,16 @@ func (t *turn) cueAfter(r *run) (string, bool) {
 }
 
 // correcting are the words with which a second value of the same kind follows the first.
-var correcting = set("no sorry wait actually not i mean it's its is or to from rather scratch that make correction was and ends in with then hang on oops instead should be old new changed uh um er oh my bad the again now yeah well , . - … ; hmm but")
+var correcting = set("no sorry wait actually not i mean it's its is or to from rather scratch that make correction it was and ends ending in with one other second then hang on oops instead should be old new changed uh um er oh my bad the again now yeah well , . - … ; hmm but")
 
 // sameAgain tells that only words of a correction or a change stand between a run and the one before.
 func (c *conversation) sameAgain(t *turn, k int) bool {
-	if k == 0 {
+	before := t.before(k)
+	if before < 0 {
 		return false
 	}
 	words := 0
-	for i := t.runs[k-1].hi; i < t.runs[k].lo; i++ {
+	for i := t.runs[before].hi; i < t.runs[k].lo; i++ {
 		if !correcting[t.toks[i].base] && !correcting[t.toks[i].low] {
 			return false
 		}
@@ -175,10 +223,11 @@ func (c *conversation) sameAgain(t *turn, k int) bool {
 
 // echo is the type of the run before when this one corrects or repeats it, or gives its end: "no wait, it ends in 46".
 func (c *conversation) echo(t *turn, k int) string {
-	if k == 0 || t.kinds[k-1] == "" || !c.sameAgain(t, k) {
+	last := t.before(k)
+	if last < 0 || t.kinds[last] == "" || !c.sameAgain(t, k) {
 		return ""
 	}
-	before, r := &t.runs[k-1], &t.runs[k]
+	before, r := &t.runs[last], &t.runs[k]
 	joined := true
 	for i := before.hi; i < r.lo; i++ {
 		joined = joined && (t.toks[i].is("and", "then", ".", ","))
@@ -191,7 +240,7 @@ func (c *conversation) echo(t *turn, k int) string {
 			return ""
 		}
 	}
-	return t.kinds[k-1]
+	return t.kinds[last]
 }
 
 // isPartial tells that only the end of a value is said: "ends in", "the last four".
@@ -288,7 +337,7 @@ func checked(kind, code string) bool {
 }
 
 // checkedForm is the type whose checksum a run has by more than chance, whatever the words say.
-func checkedForm(t *turn, r *run) string {
+func checkedForm(r *run) string {
 	switch {
 	case r.letters == 0 && card(r.code) && len(r.code) >= 14:
 		return Card
@@ -302,16 +351,18 @@ func checkedForm(t *turn, r *run) string {
 
 // formOf classifies a run that no words announce.
 func formOf(t *turn, r *run) (string, float64) {
-	if kind := checkedForm(t, r); kind != "" {
+	if kind := checkedForm(r); kind != "" {
 		return kind, scoreTyped
 	}
 	n := len(r.code)
 	switch {
+	case t.at(r.lo) == "+" && r.letters == 0 && n >= 8 && n <= 15:
+		return Phone, scoreTyped
 	case r.letters == 0 && n == 9 && dashed(t, r, 3, 2, 4):
 		return SSN, scoreForm
 	case r.letters == 0 && n >= 10 && n <= 13 && phoneDigits(r.code):
 		return Phone, scoreForm
-	case r.letters == 0 && n == 7 && dashed(t, r, 3, 4):
+	case r.letters == 0 && n == 7 && (dashed(t, r, 3, 4) || strings.HasPrefix(r.code, "555")):
 		return Phone, scoreForm
 	case r.letters == 0 && n == 6 && dashed(t, r, 2, 2, 2) && !r.words:
 		return BankRouting, scoreGuess

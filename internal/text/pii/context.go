@@ -22,7 +22,7 @@ var cuePhrases = map[string]string{
 		bank details|direct deposit|deposit account|business account|joint account|nominated account`,
 	Phone: `phone number|phone|telephone|telephone number|mobile|mobile number|cell|cell number|cell phone|cellphone|landline|land line|home number|work number|office number|daytime number|evening number|contact number
 		callback number|call back number|call me back on|call me back at|call me on|call me at|ring me on|ring me|ring me at|ring me back on|reach me on|reach me at|reach me|text me|text me on|text me at|best number|my number|number for me
-		another number|new number|old number|call us on|call us at|reach us at|reach us on|contact us on|give me a call on|give me a call at|give us a call on|get me on|get me at|get hold of me on|call you back on|call you back at|call you on|call you at
+		area code|another number|new number|old number|call us on|call us at|reach us at|reach us on|contact us on|give me a call on|give me a call at|give us a call on|get me on|get me at|get hold of me on|call you back on|call you back at|call you on|call you at
 		fax|fax number|whatsapp|helpline|hotline|dial|toll free|freephone|voicemail|voice mail|direct line|switchboard|extension of|call back on|call back at|caller id|calling from|his number|her number|their number|our number|your number|emergency contact
 		call him on|call him at|call her on|call her at|call them on|call them at|ring him on|ring her on|bell me on|phone me on|call|home phone|work phone|ring us on|ring|text|number to reach|number to call|number ending in|callback|call back|pager|sms|reached on|reached at`,
 	PIN:      `pin|pin number|pin code|p i n|passcode|pass code|four digit code|4 digit code|telephone banking code|door code|memorable number|unlock code|banking pin|security pin|four digit pin|telepin|pin's`,
@@ -46,11 +46,11 @@ var cuePhrases = map[string]string{
 	Email:            `email|e mail|email address|e mail address`,
 	noType: `order number|order|orders|ticket|ticket number|case|case number|case id|reference|reference number|ref|ref number|tracking|tracking number|flight|flight number|confirmation|confirmation number|confirmation code|booking
 		booking reference|invoice|invoice number|claim|claim number|policy number|policy|quote|quote number|model|model number|serial|serial number|error|error code|promo code|discount code|voucher|coupon|room|gate|extension|ext
-		press|option|part number|sku|item|item number|batch|version|channel|parcel|job number|purchase order|tracking id|ticket id|order id|request number|incident|incident number|meter|meter reading|reading|balance|total
-		build|firmware|route|platform|bus|train|section|page|chapter|row|seat|aisle|locker|box number|code|promotion|offer|product|product number|catalogue|catalogue number|catalog number|size|docket|lot|rma|return number|rma number
-		authorization number|authorisation code|authorization code|approval code|transaction|transaction id|transaction number|receipt|receipt number|shipment|delivery number|consignment|consignment number|membership number|member number
-		customer number|customer reference|loyalty number|clubcard|frequent flyer|interest|rate|price|cost|costs|charged|charge|paid|pay|fee|refund|credit of|worth|postage|speed|megabits|point|points|score|population|year|since|back in|verification code
-		one time code|one time passcode|otp|access code|activation code|departure|departs|leaves|lands|chapter|verse|channel|temperature|thermostat|event|event id|status|status code|windows|iphone|galaxy|series|episode|season|question|step|level|floor
+		press|option|part number|loan number|badge number|employee number|employee id|student number|student id|staff number|job|contract|contract number|agreement number|registration fee|warranty|warranty number|sku|item|item number|batch|version|channel|parcel|job number|purchase order|tracking id|ticket id|order id|request number|incident|incident number|meter|meter reading|reading|balance|total
+		build number|firmware|platform|seat|aisle|locker|box number|code|promotion|offer|product|product number|catalogue|catalogue number|catalog number|size|docket|lot|rma|return number|rma number
+		authorization number|authorisation code|authorization code|approval code|transaction|transaction id|transaction number|receipt number|shipment|delivery number|consignment|consignment number|membership number|member number
+		customer number|customer reference|loyalty number|clubcard|frequent flyer|price|costs|charged|fee|refund of|credit of|worth|megabits|score|population|since|back in|verification code
+		one time code|one time passcode|otp|access code|activation code|departure|departs|leaves|lands|chapter|verse|channel|temperature|thermostat|event|event id|status|status code|windows|iphone|galaxy|series|episode|season
 		highway|exit|junction|motorway|interstate|bag tag|luggage tag|tag id|asset tag|asset`,
 }
 
@@ -88,15 +88,15 @@ func findCues(toks []token) []found {
 	var out []found
 	for i := 0; i < len(toks); {
 		best := found{}
-		for _, word := range []string{toks[i].low, toks[i].base} {
+		for _, word := range []string{toks[i].low, toks[i].base, strings.TrimSuffix(toks[i].low, "s")} {
 			for _, c := range cues[word] {
 				if n := matchWords(toks, i, c.words); n > best.hi-i && n > 0 {
 					best = found{i, i + n, c.kind}
 				}
 			}
-			if toks[i].low == toks[i].base {
-				break
-			}
+		}
+		if best.hi <= i && toks[i].base == "number" && i > 0 && (toks[i-1].base != toks[i-1].low || owners[toks[i-1].low]) {
+			best = found{i, i + 1, Phone}
 		}
 		if best.hi <= i {
 			i++
@@ -109,6 +109,9 @@ func findCues(toks []token) []found {
 	}
 	return out
 }
+
+// owners stand before "number" when it is a telephone's.
+var owners = set("my his her their our your good best different another alternative other new old")
 
 // matchWords returns how many tokens at i say the words, zero if they don't. A dash may stand between words.
 func matchWords(toks []token, i int, words []string) int {
@@ -146,7 +149,7 @@ func notCue(toks []token, f found) bool {
 	case "exp", "sin", "pan", "mac", "handle", "tag", "tags", "parked", "tow":
 		return before == "can" || before == "to" || after == "and" && toks[f.lo].base == "tag"
 	case "code", "option", "point", "reading", "year", "pay", "paid", "charge", "event", "status", "row", "box":
-		return before == "post" || before == "zip" || before == "postal" || before == "sort" || before == "security" || before == "pin"
+		return before == "post" || before == "zip" || before == "postal" || before == "sort" || before == "security" || before == "pin" || before == "area" || before == "country" || before == "dialling" || before == "dialing"
 	}
 	return false
 }

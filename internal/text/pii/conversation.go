@@ -20,8 +20,12 @@ type turn struct {
 	// kinds and scores are what each run was found to be; "" is nothing.
 	kinds  []string
 	scores []float64
+	// continues marks runs that go on with the one before, as one value.
+	continues []bool
 	// written tells that the text has upper-case letters, so that these mean something.
 	written bool
+	// visit remembers whether the turn speaks of an appointment: 1 yes, -1 no.
+	visit int
 	// tagged are what the Tagger found.
 	tagged []Entity
 }
@@ -31,6 +35,7 @@ func newTurn(index int, text string) *turn {
 	t.cues = findCues(t.toks)
 	t.runs = runs(t.toks)
 	t.kinds, t.scores = make([]string, len(t.runs)), make([]float64, len(t.runs))
+	t.continues = make([]bool, len(t.runs))
 	for i := range t.toks {
 		if tok := &t.toks[i]; tok.kind == wordToken && tok.upper() && len(tok.text) > 1 {
 			t.written = true
@@ -81,7 +86,7 @@ func (c *conversation) classify() {
 type place struct{ turn, run int }
 
 // maxChain bounds the parts in which one value is read out.
-const maxChain = 8
+const maxChain = 20
 
 // chain joins a run with those that go on with it after a full stop or in the turns that follow, and gives them all one
 // type if together they are a value: "4242 4242. 4242" "mm-hmm" "4242".
@@ -116,9 +121,10 @@ func (c *conversation) chain(i, k int) bool {
 	if best == 0 {
 		return false
 	}
-	for _, p := range parts[:best] {
+	for n, p := range parts[:best] {
 		t := c.turns[p.turn]
 		t.kinds[p.run], t.scores[p.run] = bestKind, bestScore
+		t.continues[p.run] = n > 0 && parts[n-1].turn == p.turn
 	}
 	return true
 }
@@ -140,7 +146,7 @@ func (c *conversation) joinedKind(i, k int, joined *run) (string, float64) {
 		}
 		first := fit(cand.kind, &t.runs[k], false)
 		switch cand.kind {
-		case Card, Phone, BankAccount, SSN, BankRouting, Passport, Driver, IBAN, Vehicle, CanadianInsuring, CanadianHealth, TaxNumber:
+		case Card, Phone, BankAccount, SSN, BankRouting, Passport, Driver, IBAN, Vehicle, CanadianInsuring, CanadianHealth, TaxNumber, PIN, CardCode:
 			if fit(cand.kind, joined, false) == typical && (first != typical || cand.kind == BankAccount) {
 				if cand.kind == BankAccount && first == typical && len(joined.code) > 12 {
 					return "", 0

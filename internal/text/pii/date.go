@@ -22,6 +22,11 @@ func (c *conversation) dates(t *turn) []Entity {
 	var out []Entity
 	for i := 0; i < len(t.toks); {
 		d := t.date(i)
+		if end := t.spokenDate(i); end > max(i, d.hi) && (t.bornBefore(i) || c.questionOfBirth(t)) {
+			out = append(out, t.entity(i, end, DateTime, scoreLoose))
+			i = end
+			continue
+		}
 		if d.hi <= i {
 			i++
 			continue
@@ -34,6 +39,43 @@ func (c *conversation) dates(t *turn) []Entity {
 	return out
 }
 
+// spokenDate returns the end of a date in numbers at i, or i: "one two nineteen seventy", "oh four oh six eighty two".
+func (t *turn) spokenDate(i int) int {
+	at := i
+	for range 2 {
+		next := t.upTo31(at)
+		if next == at {
+			return i
+		}
+		at = next
+		for t.at(at) == "," || t.at(at) == "/" || t.at(at) == "slash" || t.at(at) == "of" {
+			at++
+		}
+	}
+	if next, ok := t.year(at, &dateParts{month: true, day: true}); ok {
+		return next
+	}
+	return i
+}
+
+// upTo31 reads a number that can be a day or a month: "four", "oh four", "22".
+func (t *turn) upTo31(i int) int {
+	if i < len(t.toks) && t.toks[i].kind == digitToken && dayNumber(t.toks[i].text) {
+		return i + 1
+	}
+	digits, next := below100(t.toks, i)
+	if next > i && (digits == "0") {
+		digits, next = below100(t.toks, next)
+		if len(digits) != 1 {
+			return i
+		}
+	}
+	if next <= i || !dayNumber(digits) {
+		return i
+	}
+	return next
+}
+
 // dateParts is a date or time that was read.
 type dateParts struct {
 	hi                              int
@@ -42,19 +84,7 @@ type dateParts struct {
 
 // personal tells why a date is somebody's: "birth", "visit", or "".
 func (c *conversation) personal(t *turn, lo int, d *dateParts) string {
-	birth, visit := false, false
-	for i := max(0, lo-14); i < lo; i++ {
-		if birthWords[t.toks[i].base] || t.says(i, "d o b") {
-			birth, visit = true, false
-		}
-	}
-	for i := range t.toks {
-		for _, p := range visitPhrases {
-			if p[0] == t.toks[i].low[0] && t.says(i, p) {
-				visit = true
-			}
-		}
-	}
+	birth, visit := t.bornBefore(lo), t.visits()
 	if !birth && !visit {
 		for i := d.hi; i < min(len(t.toks), d.hi+6); i++ {
 			birth = birth || t.toks[i].is("birthday", "dob", "birth")
@@ -74,6 +104,31 @@ func (c *conversation) personal(t *turn, lo int, d *dateParts) string {
 		return "birth"
 	}
 	return ""
+}
+
+// bornBefore tells that a word for birth stands before i.
+func (t *turn) bornBefore(i int) bool {
+	for k := max(0, i-14); k < i; k++ {
+		if birthWords[t.toks[k].base] || t.says(k, "d o b") {
+			return true
+		}
+	}
+	return false
+}
+
+// visits tells that the turn speaks of an appointment.
+func (t *turn) visits() bool {
+	if t.visit == 0 {
+		t.visit = -1
+		for i := range t.toks {
+			for _, p := range visitPhrases {
+				if p[0] == t.toks[i].low[0] && (t.says(i, p) || t.toks[i].base == p) {
+					t.visit = 1
+				}
+			}
+		}
+	}
+	return t.visit > 0
 }
 
 // questionOfBirth tells that the turn before asked for a date of birth.
@@ -200,7 +255,7 @@ func (t *turn) dayOfMonth(i int, d *dateParts) int {
 	switch {
 	case w.kind == mixedToken && ordinalForm(w.low):
 		return i + 1
-	case w.kind == digitToken && len(w.text) <= 2 && w.text <= "31" && beside && (i+1 >= len(t.toks) || t.toks[i+1].text != ":" || t.toks[i+1].spaced):
+	case w.kind == digitToken && dayNumber(w.text) && beside && (i+1 >= len(t.toks) || t.toks[i+1].text != ":" || t.toks[i+1].spaced):
 		return i + 1
 	}
 	if _, ok := ordinalWords[w.low]; ok && (d.month || d.weekday || beside) {
@@ -223,12 +278,20 @@ func (t *turn) dayOfMonth(i int, d *dateParts) int {
 	return i
 }
 
+// dayNumber tells that digits are a day of a month.
+func dayNumber(digits string) bool {
+	return len(digits) == 1 && digits != "0" || len(digits) == 2 && digits <= "31" && digits != "00"
+}
+
 // year reads "1974", "nineteen seventy four", "two thousand and four", "twenty twelve", "'74", "seventy four" after a month.
 func (t *turn) year(i int, d *dateParts) (int, bool) {
-	w := &t.toks[i]
+	if i >= len(t.toks) {
+		return i, false
+	}
 	if d.year {
 		return i, true
 	}
+	w := &t.toks[i]
 	if w.kind == digitToken {
 		if len(w.text) == 4 && w.text >= "1900" && w.text < "2100" && (i+1 >= len(t.toks) || t.toks[i+1].text != ":") {
 			return i + 1, true
@@ -286,7 +349,7 @@ func (t *turn) numericDate(i int, d *dateParts) int {
 	if t.toks[i+2].kind != digitToken || t.toks[i+4].kind != digitToken || len(b) > 2 {
 		return i
 	}
-	if len(a) <= 2 && (len(e) == 4 || len(e) == 2) && a <= "31" && (len(a) < 2 || a <= "31") || len(a) == 4 && len(e) <= 2 {
+	if dayNumber(a) && (len(e) == 4 || len(e) == 2) || len(a) == 4 && len(e) <= 2 {
 		d.day, d.month, d.year = true, true, true
 		return i + 5
 	}
@@ -492,6 +555,8 @@ func (t *turn) hasAge(i, next int) bool {
 	}
 	subject := ""
 	switch w := t.at(j); w {
+	case "who's":
+		return kin[t.at(j-1)]
 	case "i'm", "he's", "she's", "he'll", "she'll":
 		return t.at(j-1) != "so" || w != "i'm"
 	case "am", "is", "was", "turns", "be":
@@ -520,4 +585,4 @@ func (t *turn) hasAge(i, next int) bool {
 	return false
 }
 
-var afterAge = set(", . ; ! ? and so but now next this in today years or if too because i he she with who at last you my")
+var afterAge = set(", . ; ! ? fell lives has had can can't needs doesn't isn't was is uses and so but now next this in today years or if too because i he she with who at last you my")

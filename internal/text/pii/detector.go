@@ -91,12 +91,7 @@ func foreign(t *turn, of Turn) []Entity {
 	found := written(t.text)
 	found = slices.DeleteFunc(found, func(e Entity) bool { return e.Type == Address })
 	found = append(found, phones(t.text, region)...)
-	for _, e := range t.tagged {
-		if (e.Type == Name || e.Type == Email || e.Type == Address) && e.Score >= minTagged {
-			found = append(found, e)
-		}
-	}
-	return settle(found)
+	return withTagger(t.text, settle(found), t.tagged)
 }
 
 // entities brings together all that was found in a turn.
@@ -104,6 +99,11 @@ func (c *conversation) entities(t *turn) []Entity {
 	found := written(t.text)
 	for k, kind := range t.kinds {
 		if kind != "" {
+			if t.continues[k] {
+				// "2. 1. 2. 5." is one number.
+				found[len(found)-1].End = t.toks[t.runs[k].hi-1].end
+				continue
+			}
 			e := t.entity(t.runs[k].lo, t.runs[k].hi, kind, t.scores[k])
 			if kind == IBAN || kind == BankAccount && iban(t.runs[k].code) {
 				e.Type, e.Also = BankAccount, IBAN
@@ -111,19 +111,16 @@ func (c *conversation) entities(t *turn) []Entity {
 			found = append(found, e)
 		}
 	}
-	found = append(found, spokenAddresses(t)...)
+	found = append(found, c.spokenAddresses(t)...)
 	found = append(found, c.secrets(t)...)
 	found = append(found, c.dates(t)...)
 	found = append(found, c.ages(t)...)
 	found = append(found, c.addresses(t)...)
 	found = append(found, c.expiries(t)...)
+	found = append(found, t.bankCodes()...)
 	found = append(found, c.names(t)...)
-	found = append(found, c.fromTagger(t)...)
-	return settle(found)
+	return withTagger(t.text, settle(found), t.tagged)
 }
-
-// minTagged is the least probability for which a Tagger is believed by itself.
-const minTagged = 0.6
 
 // ranks say which of two entities that overlap is right; the higher wins.
 var ranks = map[string]int{

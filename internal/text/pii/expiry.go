@@ -1,5 +1,7 @@
 package pii
 
+import "strings"
+
 // expiries finds the month and year of a card: "11/27", "oh five two six", "november twenty seven", "March 2028".
 func (c *conversation) expiries(t *turn) []Entity {
 	var out []Entity
@@ -38,6 +40,23 @@ func (c *conversation) expiries(t *turn) []Entity {
 		if hi > i {
 			out = append(out, t.entity(i, hi, CardExpiry, scoreTyped))
 			i = hi - 1
+		}
+	}
+	return out
+}
+
+// bankCodes finds the identifiers of banks (ISO 9362) that a word announces.
+func (t *turn) bankCodes() []Entity {
+	var out []Entity
+	for _, f := range t.cues {
+		if f.kind != SWIFT {
+			continue
+		}
+		for i := f.hi; i < len(t.toks) && i < f.hi+6; i++ {
+			if w := &t.toks[i]; w.kind != markToken && swift(strings.ToUpper(w.low)) && !known(w.low) {
+				out = append(out, t.entity(i, i+1, SWIFT, scoreTyped))
+				break
+			}
 		}
 	}
 	return out

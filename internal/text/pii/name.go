@@ -122,7 +122,7 @@ func (t *turn) like(i int) int {
 	if len(w) < 2 || notName[w] && !(t.toks[i].upper() && t.written && firstNameWords[w]) {
 		return 0
 	}
-	if t.written && !t.toks[i].upper() {
+	if t.written && (!t.toks[i].upper() || len(w) > 2 && len(cues[w]) > 0) {
 		return 0
 	}
 	first := strings.SplitN(w, "'", 2)
@@ -131,10 +131,16 @@ func (t *turn) like(i int) int {
 		return 3
 	case firstNameWords[w], lastNameWords[w]:
 		return 1
-	case !known(w) && !cities[w] && !stateNames[w] && !strings.ContainsAny(w, "0123456789") && len(w) > 2 && !strings.Contains(w, "'"):
+	case !known(w) && !t.abbreviation(i) && !cities[w] && !stateNames[w] && !strings.ContainsAny(w, "0123456789") && len(w) > 2 && !strings.Contains(w, "'"):
 		return 2
 	}
 	return 0
+}
+
+// abbreviation tells that a word is written in capitals in a text that is not.
+func (t *turn) abbreviation(i int) bool {
+	w := t.toks[i].text
+	return t.written && strings.ToUpper(w) == w && strings.ToUpper(t.text) != t.text
 }
 
 // sentenceStart tells that an upper-case letter at i says nothing.

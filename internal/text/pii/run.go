@@ -113,13 +113,16 @@ func readAtom(toks []token, i int, inside bool) (atom, bool) {
 		return atom{code: strings.ToUpper(t.low), next: i + 1, shouted: t.text != t.low}, true
 	case markToken:
 		// An international number begins with a plus.
-		if t.text == "+" && i+1 < len(toks) && toks[i+1].kind == digitToken && !toks[i+1].spaced {
+		if t.text == "+" && !inside && i+1 < len(toks) && toks[i+1].kind == digitToken && !toks[i+1].spaced {
 			return readAtom(toks, i+1, inside)
 		}
 		if t.text == "(" && i+2 < len(toks) && toks[i+1].kind == digitToken && toks[i+2].text == ")" {
 			return atom{code: asciiDigits(toks[i+1].text), next: i + 3}, true
 		}
 		return atom{}, false
+	}
+	if shoutedLetters(toks, i) {
+		return atom{code: strings.ToUpper(t.low), next: i + 1, shouted: true}, true
 	}
 	if n, ok := repeats[t.low]; ok {
 		a, ok := readAtom(toks, i+1, true)
@@ -150,6 +153,18 @@ func readAtom(toks []token, i int, inside bool) (atom, bool) {
 		return atom{}, false
 	}
 	return atom{code: "X", next: i + 1, words: true, nato: true}, true
+}
+
+// shoutedLetters tells that a word of capitals is a part of a code: a number is beside it, "TYV 3724", "AB12 CDE".
+func shoutedLetters(toks []token, i int) bool {
+	t := &toks[i]
+	if len(t.text) < 2 || len(t.text) > 4 || strings.ToUpper(t.text) != t.text || stateCodes[t.low] || units[t.low] || len(cues[t.low]) > 0 || len(t.low) != len(t.text) || strings.Contains(t.text, "'") {
+		return false
+	}
+	if i+1 < len(toks) && toks[i+1].kind == digitToken && !quantity(toks, i+1) {
+		return true
+	}
+	return i > 0 && (toks[i-1].kind == mixedToken || toks[i-1].kind == digitToken) && (i+1 >= len(toks) || toks[i+1].kind == markToken)
 }
 
 // letter reads a letter, alone or as in "b as in boy", "b for bravo", "w like whiskey".

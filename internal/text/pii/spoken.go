@@ -19,7 +19,7 @@ var notLocal = set(`is it's its that's thats it that email e-mail mail address t
 
 // spokenAddresses finds e-mail addresses and web addresses as people say them: "j dot smith at gmail dot com",
 // "w w w dot photos dash online dot co dot uk slash album".
-func spokenAddresses(t *turn) []Entity {
+func (c *conversation) spokenAddresses(t *turn) []Entity {
 	var out []Entity
 	for i := 0; i < len(t.toks); i++ {
 		if !t.toks[i].is("dot", "point") && !t.writtenDot(i) || i+1 >= len(t.toks) || !tlds[t.at(i+1)] && !t.later(i) {
@@ -34,13 +34,13 @@ func spokenAddresses(t *turn) []Entity {
 			continue
 		}
 		if first > 0 && t.toks[first-1].is("at") || first > 0 && t.toks[first-1].text == "@" {
-			if local := t.localStart(first - 1); local < first-1 {
+			if local := t.localStart(first - 1); local < first-1 && c.mails(t, local, first, i, hi) {
 				out = append(out, t.entity(local, hi, Email, scoreTyped))
 				i = hi
 				continue
 			}
 		}
-		if t.toks[i].text == "." { // patterns own written web addresses
+		if t.toks[i].text == "." || t.plainWords(lo, i) { // patterns own written web addresses
 			continue
 		}
 		hi = t.pathEnd(hi)
@@ -52,6 +52,47 @@ func spokenAddresses(t *turn) []Entity {
 
 func (t *turn) entity(lo, hi int, kind string, score float64) Entity {
 	return Entity{Start: t.toks[lo].start, End: t.toks[hi-1].end, Type: kind, Score: score}
+}
+
+// mails tells an e-mail address from a web address that something is said to be at: "see the photos at northgate dot com".
+// The part before "at" begins at local, the name after it at domain, its first dot is at dot and its end at hi.
+func (c *conversation) mails(t *turn, local, domain, dot, hi int) bool {
+	if t.at(hi) == "slash" || t.at(hi) == "/" || t.at(hi) == "forward" {
+		return false
+	}
+	for k := domain; k < dot; k++ {
+		if joins(t.at(k)) {
+			return false
+		}
+	}
+	for k := local; k < domain-1; k++ {
+		if symbolWords[t.at(k)] || numberWord(&t.toks[k]) || t.toks[k].kind != wordToken || len(t.at(k)) == 1 {
+			return true
+		}
+	}
+	if c.question(t, local, Email) || providers[t.at(dot-1)] {
+		return true
+	}
+	for k := max(0, local-6); k < local; k++ {
+		if webStop[t.at(k)] && !t.toks[k].is("from", "into", "says", "saying") || t.toks[k].is("online", "photos", "find", "available", "shop", "order") {
+			return false
+		}
+	}
+	// A point that is written is hardly ever in an address whose sign is a word.
+	return t.toks[dot].text != "."
+}
+
+// providers are the names behind most people's addresses.
+var providers = set("gmail googlemail yahoo hotmail outlook icloud aol live msn ymail protonmail proton me mac btinternet comcast verizon att sbcglobal bigpond optusnet sky virginmedia talktalk ntlworld rogers shaw")
+
+// plainWords tells that the words of a name are a phrase with an article: "the big red dot com".
+func (t *turn) plainWords(lo, hi int) bool {
+	for k := lo; k < hi; k++ {
+		if joins(t.at(k)) && k+1 < hi {
+			return true
+		}
+	}
+	return false
 }
 
 // writtenDot tells that a point joins two words, as in "gmail.com" after a spoken "at".
@@ -89,7 +130,7 @@ func (t *turn) domainStart(dot int) (web, mail int) {
 	lo := dot
 	for lo > 0 && dot-lo < 8 {
 		w := &t.toks[lo-1]
-		if w.kind == markToken && w.text != "-" || notLocal[w.low] || webStop[w.low] {
+		if w.kind == markToken && w.text != "-" || notLocal[w.low] || notLocal[w.base] || webStop[w.low] || webStop[w.base] {
 			break
 		}
 		lo--
@@ -99,7 +140,7 @@ func (t *turn) domainStart(dot int) (web, mail int) {
 		if lo > 0 && len(t.toks[lo-1].low) == 1 && t.toks[lo-1].kind == wordToken && !t.toks[lo-1].is("a", "i") || numberWord(w) {
 			continue
 		}
-		if lo > 0 && !known(t.toks[lo-1].low) && t.toks[lo-1].kind == wordToken && !webStop[t.at(lo-1)] {
+		if lo > 0 && t.toks[lo-1].base == t.toks[lo-1].low && !known(t.toks[lo-1].low) && t.toks[lo-1].kind == wordToken && !webStop[t.at(lo-1)] {
 			continue
 		}
 		break
@@ -144,15 +185,19 @@ func (t *turn) localStart(at int) int {
 	lo := at
 	for lo > 0 && at-lo < maxLocal {
 		w := &t.toks[lo-1]
+		if spelt := t.runAt(lo - 1); spelt < lo-1 && t.runs[t.runIndex(lo-1)].letters > 0 {
+			lo = spelt
+			continue
+		}
 		switch {
 		case w.kind == markToken:
 			if !strings.Contains("-_.+", w.text) || w.spaced && w.text != "_" {
 				return lo
 			}
-		case w.is("i", "a", "me", "my", "the", "mr", "to", "on") && lo < at && symbolWords[t.at(lo)]:
+		case lo < at && t.toks[lo].is("dot", "underscore", "dash", "hyphen", "plus", "point"):
 		case w.is("i", "a") && lo-2 >= 0 && len(t.toks[lo-2].low) == 1 && !t.toks[lo-2].is("i", "a"):
 		case w.is("a") && len(t.at(lo)) == 1 && lo < at:
-		case notLocal[w.low], hesitations[w.low] && lo == at:
+		case notLocal[w.low], notLocal[w.base], hesitations[w.low] && lo == at:
 			if lo-2 >= 0 && symbolWords[t.at(lo-2)] && lo < at+1 {
 				break
 			}
@@ -164,6 +209,24 @@ func (t *turn) localStart(at int) int {
 		lo++
 	}
 	return lo
+}
+
+// runIndex returns the run that token i is in, or -1.
+func (t *turn) runIndex(i int) int {
+	for k, r := range t.runs {
+		if r.lo <= i && i < r.hi {
+			return k
+		}
+	}
+	return -1
+}
+
+// runAt returns where the run that token i is in begins, or i.
+func (t *turn) runAt(i int) int {
+	if k := t.runIndex(i); k >= 0 {
+		return t.runs[k].lo
+	}
+	return i
 }
 
 var symbolWords = set("dot underscore dash hyphen plus point at slash stroke hash asterisk star exclamation ampersand dollar pound percent period minus")
@@ -247,6 +310,20 @@ func (c *conversation) secrets(t *turn) []Entity {
 		if f.lo > 0 && f.kind == Username && t.toks[f.lo-1].is("can't", "cannot", "to", "when", "i", "you", "couldn't", "please") && !linked {
 			continue
 		}
+		if clause := t.verbAfter(f.hi); !linked && clause > lo {
+			if hi, strong := t.secretEnd(clause); strong {
+				out = append(out, t.entity(clause, hi, f.kind, scoreLoose))
+				continue
+			}
+		}
+		if chunk := t.chunkBefore(f.lo); chunk < f.lo && !linked {
+			hi := chunk
+			for hi+1 < f.lo && (hi == chunk || !t.toks[hi].spaced) {
+				hi++
+			}
+			out = append(out, t.entity(chunk, hi, f.kind, scoreLoose))
+			continue
+		}
 		hi, strong := t.secretEnd(lo)
 		if hi <= lo || states[t.at(lo)] && !strong {
 			continue
@@ -259,6 +336,41 @@ func (c *conversation) secrets(t *turn) []Entity {
 		}
 	}
 	return out
+}
+
+// verbAfter returns where the value may begin after "the login I've been using is", or i.
+func (t *turn) verbAfter(i int) int {
+	for k := i; k < len(t.toks) && k < i+7; k++ {
+		if t.toks[k].kind == markToken {
+			return i
+		}
+		if t.toks[k].is("is", "was") && k > i {
+			for k++; k < len(t.toks) && secretIntro[t.at(k)]; k++ {
+			}
+			return k
+		}
+	}
+	return i
+}
+
+// chunkBefore returns where a written value begins that stands before "as the password" or "for my login", or i.
+func (t *turn) chunkBefore(i int) int {
+	at := i - 1
+	for at >= 0 && t.toks[at].is("the", "my", "a", "new", "temporary") {
+		at--
+	}
+	if at < 1 || !t.toks[at].is("as", "for") {
+		return i
+	}
+	lo, odd := at-1, false
+	for lo > 0 && !t.toks[lo].spaced {
+		odd = odd || t.toks[lo].kind != wordToken && !strings.Contains(",.;:?!", t.toks[lo].text)
+		lo--
+	}
+	if odd || t.toks[lo].kind == mixedToken || insideCapital(t.toks[lo].text) {
+		return lo
+	}
+	return i
 }
 
 // secretVerb tells that a word after "login is" goes on with a sentence.
@@ -278,6 +390,9 @@ func (t *turn) secretEnd(lo int) (hi int, strong bool) {
 		glued := hi > lo && !w.spaced
 		switch {
 		case w.kind == markToken:
+			if strings.Contains("!?", w.text) && glued && hi+1 < len(t.toks) && !t.toks[hi+1].spaced && t.toks[hi+1].text == "." {
+				return hi + 1, true
+			}
 			if strings.Contains(",;:?!.\"”“'’…)", w.text) && (hi+1 >= len(t.toks) || t.toks[hi+1].spaced || t.toks[hi+1].kind == markToken) {
 				return hi, strong
 			}

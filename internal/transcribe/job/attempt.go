@@ -160,7 +160,15 @@ func (a *attempt) run(ctx context.Context) (end ending, err error) {
 	if j.IdentifiesSeveral() {
 		end.detected.Languages = language.Spoken(transcript.Segments, j.Request.LanguageOptions)
 	}
-	return end, a.publish(ctx, doc, filters.apply(j.filterMethod(), transcript), nil)
+	// What is personal is found in what was said, before words of it are filtered.
+	redacted, err := a.redact(ctx, transcript)
+	if err != nil {
+		return end, err
+	}
+	if redacted != nil {
+		*redacted = filters.apply(j.filterMethod(), *redacted)
+	}
+	return end, a.publish(ctx, doc, filters.apply(j.filterMethod(), transcript), redacted)
 }
 
 // fetch opens the media with the rights that the job has now.

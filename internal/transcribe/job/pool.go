@@ -14,6 +14,7 @@ import (
 	"github.com/dictum/dictum/internal/audit"
 	"github.com/dictum/dictum/internal/objects"
 	"github.com/dictum/dictum/internal/speech"
+	"github.com/dictum/dictum/internal/text/pii"
 	"github.com/dictum/dictum/internal/transcribe/language"
 )
 
@@ -46,7 +47,9 @@ type PoolConfig struct {
 	Recognizer speech.Recognizer
 	Languages  *language.Set
 	// Filters are the vocabulary filters that jobs name; without, such a job fails.
-	Filters  Filters
+	Filters Filters
+	// Redactor finds personal information; the zero value goes by rules alone.
+	Redactor pii.Detector
 	Audio    audio.Options
 	Quotas   Quotas
 	Observer Observer

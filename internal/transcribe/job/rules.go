@@ -184,7 +184,6 @@ var unavailable = []struct {
 }{
 	{"Settings.VocabularyName", func(r *startRequest) bool { return settings(r).VocabularyName != nil }},
 	{"ModelSettings", func(r *startRequest) bool { return r.ModelSettings != nil && r.ModelSettings.LanguageModelName != nil }},
-	{"ContentRedaction", func(r *startRequest) bool { return r.ContentRedaction != nil }},
 	{"LanguageIdSettings.VocabularyName", func(r *startRequest) bool {
 		return anyValue(r.LanguageIdSettings, func(s model.LanguageIdSettings) bool { return s.VocabularyName != nil })
 	}},

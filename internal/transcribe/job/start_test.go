@@ -121,9 +121,6 @@ func TestStartRefusesByNameWhatIsNotThereYet(t *testing.T) {
 	cases := map[string]func(*request){
 		"Settings.VocabularyName": func(r *request) { r.Settings = &model.Settings{VocabularyName: ptr("v")} },
 		"ModelSettings":           func(r *request) { r.ModelSettings = &model.ModelSettings{LanguageModelName: ptr("m")} },
-		"ContentRedaction": func(r *request) {
-			r.ContentRedaction = &model.ContentRedaction{RedactionType: ptr("PII"), RedactionOutput: ptr("redacted")}
-		},
 		"LanguageIdSettings.VocabularyName": func(r *request) {
 			identify(r)
 			r.LanguageIdSettings = map[string]model.LanguageIdSettings{"en-US": {VocabularyName: ptr("v")}}
