@@ -42,6 +42,9 @@ func (c *conversation) codeOf(t *turn, k int) (kind string, score float64) {
 	for _, cand := range c.candidates(t, k) {
 		if cand.kind == noType {
 			if kind == "" && cand.near && checkedForm(r) == "" {
+				if head := t.headOf(r); head != "" && fit(head, r, partial) == typical {
+					return head, scoreLoose
+				}
 				return "", 0
 			}
 			break
@@ -65,7 +68,35 @@ func (c *conversation) codeOf(t *turn, k int) (kind string, score float64) {
 	if kind != "" {
 		return kind, score
 	}
+	// The end of a number of which nothing else is said is most often a card's.
+	if partial && r.letters == 0 && len(r.code) == 4 {
+		return Card, scoreGuess
+	}
 	return formOf(t, r)
+}
+
+// headOf is the type that a cue gives a run although one that speaks against it stands nearer, because that one only says
+// what for: "the contact number for the job is".
+func (t *turn) headOf(r *run) string {
+	for i := len(t.cues) - 1; i > 0; i-- {
+		f, head := t.cues[i], t.cues[i-1]
+		if f.hi > r.lo {
+			continue
+		}
+		if f.kind != noType || head.kind == noType || f.lo-head.hi > 4 {
+			return ""
+		}
+		for k := head.hi; k < f.lo; k++ {
+			if !t.toks[k].is("for", "of", "on", "the", "my", "this", "that", "your", "with", "about", "to", "a", "his", "her", "our") {
+				return ""
+			}
+		}
+		if f.lo == head.hi {
+			return ""
+		}
+		return head.kind
+	}
+	return ""
 }
 
 // paired is the type of a run that follows another value as its second half without words of its own: an account after
@@ -203,7 +234,7 @@ func (t *turn) cueAfter(r *run) (string, bool) {
 }
 
 // correcting are the words with which a second value of the same kind follows the first.
-var correcting = set("no sorry wait actually not i mean it's its is or to from rather scratch that make correction it was and ends ending in with one other second then hang on oops instead should be old new changed uh um er oh my bad the again now yeah well , . - … ; hmm but")
+var correcting = set("no sorry wait actually not i mean it's its is or to from rather scratch that make correction it was and ends ending in with one other second something that's my card than then hang on oops instead should be old new changed uh um er oh my bad the again now yeah well , . - … ; hmm but")
 
 // sameAgain tells that only words of a correction or a change stand between a run and the one before.
 func (c *conversation) sameAgain(t *turn, k int) bool {
@@ -364,6 +395,10 @@ func formOf(t *turn, r *run) (string, float64) {
 		return Phone, scoreForm
 	case r.letters == 0 && n == 7 && (dashed(t, r, 3, 4) || strings.HasPrefix(r.code, "555")):
 		return Phone, scoreForm
+	case r.letters == 0 && n == 12 && !r.words && len(r.groups) == 3 && r.groups[0] == 4 && r.groups[1] == 4:
+		return Card, scoreGuess
+	case r.letters == 0 && (n == 15 || n == 16) && r.code[0] >= '2' && r.code[0] <= '6':
+		return Card, scoreGuess
 	case r.letters == 0 && n == 6 && dashed(t, r, 2, 2, 2) && !r.words:
 		return BankRouting, scoreGuess
 	case postcode(r.code) && (r.shouted || r.words):

@@ -79,7 +79,36 @@ func (c *conversation) classify() {
 				t.kinds[k], t.scores[k] = kind, score
 			}
 		}
+		c.correct(t)
 	}
+}
+
+// correct gives a value that was said wrongly the type of the one that corrects it, and one that corrects a part, of
+// whatever length, the type of the whole: "4242 4242 4242 4241, sorry, 4242...", "no wait, it's 62 at the end".
+func (c *conversation) correct(t *turn) {
+	for k := range t.runs {
+		last := t.before(k)
+		if last < 0 || (t.kinds[last] == "") == (t.kinds[k] == "") || !c.sameAgain(t, k) || !t.corrects(last, k) {
+			continue
+		}
+		a, b := &t.runs[last], &t.runs[k]
+		switch {
+		case t.kinds[last] == "" && len(a.code) == len(b.code):
+			t.kinds[last], t.scores[last] = t.kinds[k], scoreLoose
+		case t.kinds[k] == "" && len(b.code) > 1 && len(b.code) <= len(a.code) && len(a.code) >= 4:
+			t.kinds[k], t.scores[k] = t.kinds[last], scoreGuess
+		}
+	}
+}
+
+// corrects tells that a word between two runs takes the first back.
+func (t *turn) corrects(a, b int) bool {
+	for i := t.runs[a].hi; i < t.runs[b].lo; i++ {
+		if t.toks[i].is("sorry", "no", "wait", "actually", "not", "rather", "correction", "oops", "mean", "scratch") {
+			return true
+		}
+	}
+	return false
 }
 
 // place is a run of a turn.
@@ -96,25 +125,30 @@ func (c *conversation) chain(i, k int) bool {
 	if joined.letters > 0 && joined.digits == 0 {
 		return false
 	}
+	// Somebody may repeat what was just said to confirm it; whether this is so, or the same digits come twice, only the
+	// whole tells.
+	once := joined
 	best, bestKind, bestScore := 0, "", 0.0
 	for len(parts) < maxChain {
-		next, ok := c.following(parts[len(parts)-1])
+		last := parts[len(parts)-1]
+		next, ok := c.following(last)
 		if !ok {
 			break
 		}
 		r := &c.turns[next.turn].runs[next.run]
-		// Somebody who repeats what was just said adds nothing to it.
-		if next.turn != parts[len(parts)-1].turn && strings.HasSuffix(joined.code, r.code) && len(r.code) >= 3 && !sameDigits(r.code) && c.answersNobody(next.turn, parts[len(parts)-1].turn) {
-			break
-		}
 		parts = append(parts, next)
-		joined.code += r.code
-		joined.digits += r.digits
-		joined.letters += r.letters
-		if len(joined.code) > 34 {
+		if len(r.code) < 2 || next.turn == last.turn || !strings.HasSuffix(once.code, r.code) {
+			once.add(r)
+		}
+		joined.add(r)
+		if len(once.code) > 34 {
 			break
 		}
-		if kind, score := c.joinedKind(i, k, &joined); kind != "" {
+		kind, score := c.joinedKind(i, k, &joined)
+		if kind == "" && len(once.code) < len(joined.code) {
+			kind, score = c.joinedKind(i, k, &once)
+		}
+		if kind != "" {
 			best, bestKind, bestScore = len(parts), kind, score
 		}
 	}
@@ -129,10 +163,12 @@ func (c *conversation) chain(i, k int) bool {
 	return true
 }
 
-// answersNobody tells that two turns follow each other directly, as when the second repeats the first.
-func (c *conversation) answersNobody(next, before int) bool { return next == before+1 }
-
-func sameDigits(code string) bool { return strings.Trim(code, code[:1]) == "" }
+// add appends the code of another run.
+func (r *run) add(next *run) {
+	r.code += next.code
+	r.digits += next.digits
+	r.letters += next.letters
+}
 
 // joinedKind classifies the parts of a chain as one value. The parts alone must not be whole values.
 func (c *conversation) joinedKind(i, k int, joined *run) (string, float64) {

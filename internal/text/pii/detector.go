@@ -91,7 +91,7 @@ func foreign(t *turn, of Turn) []Entity {
 	found := written(t.text)
 	found = slices.DeleteFunc(found, func(e Entity) bool { return e.Type == Address })
 	found = append(found, phones(t.text, region)...)
-	return withTagger(t.text, settle(found), t.tagged)
+	return withTagger(t, settle(found))
 }
 
 // entities brings together all that was found in a turn.
@@ -119,7 +119,7 @@ func (c *conversation) entities(t *turn) []Entity {
 	found = append(found, c.expiries(t)...)
 	found = append(found, t.bankCodes()...)
 	found = append(found, c.names(t)...)
-	return withTagger(t.text, settle(found), t.tagged)
+	return withTagger(t, settle(found))
 }
 
 // ranks say which of two entities that overlap is right; the higher wins.

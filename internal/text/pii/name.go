@@ -10,7 +10,7 @@ var titles = set("mr mrs ms miss mx dr doctor prof professor reverend rev father
 var (
 	strongIntro = phrases(`my name is|my name's|the name is|the name's|name is|name's|his name is|her name is|his name's|her name's|my full name is|full name is|first name is|first name's|first name|last name is|last name's|last name
 		surname is|surname's|surname|middle name is|maiden name is|maiden name|maiden name was|family name is|family name|given name is|given name|name reads|name of|under the name|under the name of|in the name of|name on the card is|name on the account is|name on it is|name on the card
-		i am called|i'm called|people call me|everyone calls me|they call me|just call me|you can call me|full name|name was|names are|name as|goes by|cardholder is|cardholder name is|cardholder|name on file is|maiden|née|nee`)
+		i am called|i'm called|people call me|everyone calls me|they call me|just call me|you can call me|full name|name was|names are|name as|goes by|cardholder is|cardholder name is|cardholder|name on file is|née|nee|policy holder is|account holder is|card holder is|policyholder is|account holder's|cardholder's name is|patient's name is|his name was|her name was|called herself|called himself|name should be|name should read|name to`)
 	weakIntro = phrases(`this is|it's|it is|i'm|i am|that's|that is|speaking with|speaking to|speak with|speak to|spoke to|spoke with|talk to|talk with|talking to|talking with|talked to|ask for|asking for|asked for|call me|hi|hello|hey|thanks|thank you|morning|afternoon|evening
 		cheers|sorry|okay|please|bye|goodbye|welcome|dear|reached|you've reached|you've got|you're through to|through to|on behalf of|calling for|called for|from|with|and|for|to|by|ask|tell|told|contact|for you|work for you|here's|attention of|attn|care of|signed|signed by|transferred to|transfer to
 		transferring you to|colleague|manager|supervisor|agent|adviser|advisor|technician|engineer|me|between|met|meet|see|here is|account holder is|account holder|policyholder is|beneficiary is|beneficiary|patient is|patient|named|called|calls|client|customer|tenant|landlord|driver|payee|recipient|addressed to|belongs to|registered to|made out to|payable to|love|regards|yes|no|yeah|right|great|perfect
@@ -53,9 +53,9 @@ var notName = set(`the a an my your his her our their this that it is was not ju
 	sorry afraid sure going trying looking having ringing phoning wondering happy interested fine good great okay ok yes no yeah right correct wrong please thanks thank hi hello hey um uh er erm hmm well now then still also only
 	all any some every each one two three four five six seven eight nine ten zero oh first second third last next new old same other another customer service services support sales billing accounts account team department company bank office
 	back again today tomorrow yesterday tonight morning afternoon evening monday tuesday wednesday thursday friday saturday sunday january february march june july september october november december english spanish french german american british
-	can could will would should must do does did have has had be been being am are were isn't aren't don't doesn't didn't won't can't couldn't wouldn't if because since until while as by up down out off over under into onto mum mom dad sir madam ma'am
+	can could would should must do does did have has had be been being am are were isn't aren't don't doesn't didn't won't can't couldn't wouldn't if because since until while as by up down out off over under into onto mum mom dad sir madam ma'am
 	spelled spelt spelling sounds pronounced like capital double dot dash underscore there's it's i'm that's what's mr mrs ms miss dr doctor sir's name's everyone everybody someone somebody anyone anybody nobody people guys folks folk honey love mate dear darling buddy
-	online urgent nothing something everything anything really actually probably maybe perhaps quite too enough already always never ever once twice email phone number card address code order ticket case reference password username pin date birth website www net app`)
+	name names online urgent nothing something everything anything really actually probably maybe perhaps quite too enough already always never ever once twice email phone number card address code order ticket case reference password username pin date birth website www net app`)
 
 // brands are names of companies that hold names of people.
 var brands = phraseSet(`wells fargo|mcdonald's|mcdonalds|ben and jerry's|johnson and johnson|marks and spencer|marks and spencers|john lewis|morgan stanley|goldman sachs|j p morgan|jp morgan|charles schwab|american express|merrill lynch
@@ -67,7 +67,7 @@ var brands = phraseSet(`wells fargo|mcdonald's|mcdonalds|ben and jerry's|johnson
 // companyWords after a name make it a company's or a place's.
 var companyWords = set(`bank banking inc ltd llc limited plc corp corporation company co group holdings insurance energy airlines airways hotel hotels hospital clinic university college school street road avenue lane drive court square station airport park store stores
 	mall centre center branch motors pharmacy mobile electric gas water telecom communications media foods pizza coffee brothers solicitors partners associates county state city theatre stadium arena museum bridge beach bay island islands lake river mountain hill valley
-	plan account edition model phone tv island museum's tower house cross gate royale institute day week award prize law`)
+	edition model tv island museum's tower house cross gate royale institute day week award prize law`)
 
 // names finds people.
 func (c *conversation) names(t *turn) []Entity {
@@ -176,7 +176,7 @@ func (c *conversation) nameAt(t *turn, i int, taken []bool) (int, float64) {
 	}
 	end := t.nameEnd(i, taken, 0)
 	words := end - i
-	if end < len(t.toks) && (companyWords[t.at(end)] && (t.toks[end].upper() || !t.written)) {
+	if end < len(t.toks) && t.toks[end-1].base == t.toks[end-1].low && (companyWords[t.at(end)] && (t.toks[end].upper() || !t.written)) {
 		return i, 0
 	}
 	asked := c.askedName(t, i)
@@ -195,6 +195,8 @@ func (c *conversation) nameAt(t *turn, i int, taken []bool) (int, float64) {
 		return i, 0
 	case words > 1 && (first && second >= 2 || like == 3 && second == 3):
 		return end, scoreTyped
+	case words > 1 && firstNameWords[t.toks[i].base] && lastNames[t.toks[i+1].base] && !known(t.toks[i+1].base):
+		return end, scoreLoose
 	case words > 1 && first && second == 1 && (capital || introduced || t.toks[i+1].upper()):
 		return end, scoreLoose
 	case words > 1 && like == 1 && second == 3 && (t.toks[i].upper() && t.toks[i+1].upper() || introduced && firstNameWords[t.toks[i].base]):
@@ -207,6 +209,8 @@ func (c *conversation) nameAt(t *turn, i int, taken []bool) (int, float64) {
 		return end, scoreForm
 	case first && t.toks[i].upper():
 		return end, scoreForm
+	case like >= 2 && t.spellingFollows(end):
+		return end, scoreTyped
 	case like >= 2 && t.relation(i), like == 3 && introduced && t.speakerIntro(i), like == 2 && t.speakerIntro(i) && t.alone(end):
 		return end, scoreLoose
 	case firstNameWords[t.toks[i].base] && t.acts(i, end):
@@ -303,13 +307,16 @@ func (t *turn) alone(i int) bool {
 	return i >= len(t.toks) || t.toks[i].kind == markToken || goesOn[t.at(i)] || hesitations[t.at(i)]
 }
 
-var goesOn = set("and i i'm from calling speaking here with but so my is was he she they we you how can could what who if for that's it's at on the said says please thanks thank in about again to or")
+var goesOn = set("you've you're i'll i've has had again isn't wants needs and i i'm from calling speaking here with but so my is was he she they we you how can could what who if for that's it's at on the said says please thanks thank in about again to or")
 
 // relation tells that a word for a relative or friend, or for the person meant, stands before i: "my grandson Zoë".
 func (t *turn) relation(i int) bool {
 	j := t.skipBack(i)
-	return kin[t.at(j-1)] && t.at(j-1) != "he" && t.at(j-1) != "she" || t.at(j-1) == "me" && j < i || t.at(j-1) == "colleague" || t.at(j-1) == "supervisor" || t.at(j-1) == "manager"
+	return kin[t.at(j-1)] && t.at(j-1) != "he" && t.at(j-1) != "she" || t.at(j-1) == "me" && j < i || roles[t.at(j-1)]
 }
+
+// roles are what people are besides kin.
+var roles = set("colleague supervisor manager nurse agent adviser advisor technician engineer receptionist boss landlord landlady assistant carer caretaker plumber electrician driver representative rep operator secretary accountant solicitor lawyer")
 
 // speakerIntro tells that somebody says who speaks or is spoken to before i.
 func (t *turn) speakerIntro(i int) bool {
@@ -330,9 +337,15 @@ func (t *turn) acts(i, end int) bool {
 	case "said", "says", "told", "called", "asked", "emailed", "rang", "promised", "phoned", "mentioned", "thinks", "knows", "wants", "signed", "was", "is", "has":
 		return (t.toks[i].upper() || next != "was" && next != "is" && next != "has") && (t.toks[i].upper() || !months[t.toks[i].base] && t.at(i-1) != "the")
 	}
+	if b := t.at(i - 2); (t.at(i-1) == "with" || t.at(i-1) == "to") && (b == "spoke" || b == "speak" || b == "speaking" || b == "talk" || b == "talked" || b == "talking" || b == "spoken") {
+		return !months[t.toks[i].base] || t.alone(end)
+	}
+	if next == "who" || t.at(i-1) == "is" && i == 1 && (next == "in" || next == "there" || next == "available" || next == "around" || next == "working" || next == "off") {
+		return true
+	}
 	switch t.at(i - 1) {
 	case "ask", "tell", "told", "asked", "met", "hi", "hello", "hey", "thanks", "spoke", "it's", "this":
-		return end >= len(t.toks) || t.toks[end].kind == markToken || next == "he" || next == "she" || next == "if" || next == "to" && t.at(i-1) != "ask" || next == "here" || next == "at" || next == "in"
+		return end >= len(t.toks) || t.toks[end].kind == markToken || next == "he" || next == "she" || next == "if" || next == "to" && t.at(i-1) != "ask" || next == "here" || next == "i'll" || next == "i'm" || next == "that" || next == "at" || next == "in"
 	case "for", "with", "from", "to", "by":
 		return next == "he" || next == "she" || t.toks[i].upper() && !months[t.toks[i].base] && (end >= len(t.toks) || t.toks[end].kind == markToken)
 	}
@@ -386,18 +399,34 @@ func spelledO(r rune) rune {
 	return r
 }
 
+// spellingFollows tells that letters are read out after a word: "llewellyn that's double l e w".
+func (t *turn) spellingFollows(i int) bool {
+	for _, r := range t.runs {
+		if r.lo < i || len(r.code) < 3 || r.letters < 2 || !r.words || strings.Map(spelledO, r.code) != r.code {
+			continue
+		}
+		for k := i; k < r.lo; k++ {
+			if t.toks[k].kind != markToken && !t.toks[k].is("that's", "that", "is", "it's", "spelled", "spelt", "as", "in", "so", "uh", "um") {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
 // spelled finds names that are only spelled: "k i n g", after a word that says so, or beside another name.
 func (c *conversation) spelled(t *turn, names []Entity) []Entity {
 	var out []Entity
 	for _, r := range t.runs {
-		if !r.words || r.letters < 3 || strings.Map(spelledO, r.code) != r.code {
+		if !r.words || len(r.code) < 3 || r.letters < 2 || strings.Map(spelledO, r.code) != r.code {
 			continue
 		}
 		near := false
 		for k := max(0, r.lo-6); k < r.lo; k++ {
 			near = near || t.toks[k].is("spelled", "spelt", "spell", "spelling", "surname", "spells") || t.toks[k].base == "name" && t.at(k-1) != "user"
 		}
-		for _, e := range names {
+		for _, e := range append(out, names...) {
 			near = near || e.End <= t.toks[r.lo].start && t.toks[r.lo].start-e.End < 24
 		}
 		if !near && t.index > 0 {

@@ -13,7 +13,8 @@ var phoneRegions = []string{"US", "GB", "AU", "IE", "IN", "ZA", "NZ"}
 func phoneDigits(digits string) bool {
 	for _, region := range phoneRegions {
 		// Elsewhere than in North America a number that is said by itself begins with the trunk zero.
-		if region != "US" && !strings.HasPrefix(digits, "0") && !strings.HasPrefix(digits, "44") && !strings.HasPrefix(digits, "61") {
+		if region != "US" && !strings.HasPrefix(digits, "0") && !strings.HasPrefix(digits, "44") && !strings.HasPrefix(digits, "61") &&
+			!(region == "AU" && (strings.HasPrefix(digits, "1300") || strings.HasPrefix(digits, "1800"))) {
 			continue
 		}
 		n, err := phonenumbers.Parse(digits, region)

@@ -12,7 +12,7 @@ var tlds = set("com org net edu gov mil info biz io co ai app dev me tv uk us ca
 const maxLocal = 14
 
 // notLocal are the words at which, going back, the part of an address before "at" has not begun yet.
-var notLocal = set(`is it's its that's thats it that email e-mail mail address to me my as on the uh um er so yeah yes sure okay ok and reach contact write send use be was he's she's his her your our their
+var notLocal = set(`name is it's its that's thats it that email e-mail mail address to me my as on the uh um er so yeah yes sure okay ok and reach contact write send use be was he's she's his her your our their
 	mine you at by of with for under from or but then well just like hi hello please i i'm we we're a an have has had put set changed change should would could will can old new one's work personal primary
 	mine's best better alternate alternative called reads says one-is addresses emails online via go visit website site page web link url can't find now no not wait sorry actually login username his forward this here there which
 	check try copy cc reply gets got get goes sent gave give name's user still down receipt invoice statement confirmation everything anything both`)

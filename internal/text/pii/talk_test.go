@@ -68,7 +68,8 @@ func show(text string, found []pii.Entity) []string {
 // The rules alone find in each turn exactly what is marked.
 func TestTalk(t *testing.T) {
 	d := &pii.Detector{}
-	for _, conversation := range talk(t, "testdata/talk.txt") {
+	conversations := slices.Concat(talk(t, "testdata/talk.txt"), talk(t, "testdata/talk2.txt"))
+	for _, conversation := range conversations {
 		turns := make([]pii.Turn, len(conversation))
 		for i, l := range conversation {
 			turns[i].Text = l.text
