@@ -42,7 +42,7 @@ func TestSecurity(t *testing.T) {
 	l.secondAccount(t)
 	l.issuer(t)
 	// These run all at once, whatever -parallel says: mostly they wait for the server.
-	suites := []string{"identities", "rights", "keys", "roles", "storage", "replay"}
+	suites := []string{"identities", "rights", "keys", "roles", "storage", "replay", "filters"}
 	results := make([]chan error, len(suites))
 	for i, suite := range suites {
 		results[i] = make(chan error, 1)

@@ -40,7 +40,6 @@ func Parse(file []byte) ([]string, error) {
 	if len(file) > MaxBytes {
 		return nil, ErrTooLarge
 	}
-	file = bytes.TrimPrefix(file, []byte("\ufeff"))
 	if !utf8.Valid(file) {
 		return nil, ErrNotText
 	}
@@ -49,7 +48,7 @@ func Parse(file []byte) ([]string, error) {
 	for line := range strings.SplitSeq(string(file), "\n") {
 		number++
 		for entry := range strings.SplitSeq(line, ",") {
-			entry = strings.TrimSpace(entry)
+			entry = trim(entry)
 			if entry == "" {
 				continue
 			}
@@ -85,10 +84,15 @@ func Check(entries []string) error {
 func Format(entries []string) []byte {
 	var b bytes.Buffer
 	for _, e := range entries {
-		b.WriteString(strings.TrimSpace(e))
+		b.WriteString(trim(e))
 		b.WriteByte('\n')
 	}
 	return b.Bytes()
+}
+
+// trim takes spaces from around an entry, and the byte order mark that a file may begin with.
+func trim(entry string) string {
+	return strings.TrimFunc(entry, func(r rune) bool { return unicode.IsSpace(r) || r == '\ufeff' })
 }
 
 // fault says what is wrong with an entry, or nothing.

@@ -132,7 +132,7 @@ func fold(s string) string {
 	return apostrophe.Replace(s)
 }
 
-var apostrophe = strings.NewReplacer("\u2019", "'", "\u2018", "'", "\u02bc", "'", "\u00ad", "", "\u200b", "")
+var apostrophe = strings.NewReplacer("\u2019", "'", "\u2018", "'", "\u02bc", "'", "\u00ad", "", "\u200b", "", "\ufeff", "")
 
 // edge tells marks of a sentence, which don't belong to the word beside them, from characters that may: "c#", "f***".
 func edge(r rune) bool {
