@@ -17,4 +17,8 @@ if ((${#packages[@]})); then
 fi
 say "The peer: faster-whisper"
 make_venv "$root/.cache/bench-venv" bench/requirements.txt
+if [[ " $* " != *" --only "* || " $* " == *" speakers "* ]]; then
+	say "The peer of the part speakers: Resemblyzer (several GB, since its PyTorch brings CUDA)"
+	make_venv "$root/.cache/bench-speakers-venv" bench/requirements-speakers.txt --no-deps
+fi
 PYTHONPATH=$root/bench exec "$root/.cache/bench-venv/bin/python" -m dictumbench "$@"

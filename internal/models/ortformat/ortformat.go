@@ -131,7 +131,7 @@ func (r *reader) attribute(t table) Attribute {
 // whole tells whether a weight has as many bytes as its shape wants. Types other than the
 // known ones are passed on unchecked.
 func (w Weight) whole() bool {
-	size := 0
+	var size int
 	switch w.Type {
 	case Float:
 		size = 4

@@ -200,9 +200,7 @@ func (d *Diarizer) freeze() {
 		block := d.windows[len(d.homes):][:blockWindows]
 		members := d.singles(block)
 		labels := agglomerate(members, joinCosine, len(block))
-		for _, c := range gather(members, labels) {
-			d.frozen = append(d.frozen, c)
-		}
+		d.frozen = append(d.frozen, gather(members, labels)...)
 		base := len(d.frozen) - slices.Max(labels) - 1
 		for _, l := range labels {
 			d.homes = append(d.homes, base+l)
