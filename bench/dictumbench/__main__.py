@@ -10,18 +10,19 @@ import statistics
 import subprocess
 import tempfile
 
-from . import accuracy, corpus, languages, peer, product, redaction, words
+from . import accuracy, corpus, dialogues, diarization, languages, peer, product, redaction, words
 from .accuracy import Comparison
 from .report import Report
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PARTS = ("speed", "queue", "accuracy", "languages", "features", "hours", "api", "crash", "pii")
-TOOLS = ("load", "survive")  # bench's Go programs
+PARTS = ("speed", "queue", "accuracy", "languages", "features", "hours", "api", "crash", "speakers", "pii")
+ASKED = ("speakers", "pii")  # run when named
+TOOLS = ("load", "speakers", "survive")  # bench's Go programs
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run.sh", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to run (default: all; pii only with --turns)")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to run (default: all but speakers and pii, whose peers are large)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--prompts", metavar="FILE", help="JSON lines with audio, language, text, instead of Debian's prompts")
     parser.add_argument("--turns", type=pathlib.Path, metavar="FILE", help="JSON lines with text, style, spans: labelled turns for the part pii")
@@ -29,10 +30,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--presidio-models", nargs="+", default=[], metavar="MODEL", help="its spaCy models (bench/run.sh gives them)")
     parser.add_argument("--binary", default=str(ROOT / "bin" / "dictum"))
     parser.add_argument("--weights", default=str(ROOT / ".cache" / "bench-weights"), help="where the peer's weights are put together")
+    parser.add_argument("--seeds", nargs=2, type=int, default=(21, 40), metavar=("FIRST", "LAST"), help="dialogues of the part speakers")
+    parser.add_argument("--voices-python", default=str(ROOT / ".cache" / "bench-speakers-venv" / "bin" / "python"), help="Python with the peer of the part speakers")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "bench" / "out")
     args = parser.parse_args()
-    if args.only is PARTS and not args.turns:
-        args.only = tuple(part for part in PARTS if part != "pii")
+    if args.only is PARTS:
+        args.only = tuple(part for part in PARTS if part not in ASKED)
     if "pii" in args.only and not args.turns:
         parser.error("the part pii needs --turns FILE")
     return args
@@ -210,6 +213,41 @@ class Run:
         for path, peak in zip((long, str(two)), peaks):
             self.report.row(pathlib.Path(path).stem, f"{corpus.seconds(path):.0f}", f"{peak / 2**20:.0f}", "", "", "",
                             must="within 15 %", met=peak <= 1.15 * peaks[0])
+
+    def speakers(self) -> None:
+        first, last = self.args.seeds
+        made = dialogues.build(pathlib.Path(self.reading).parent, range(first, last + 1), self.work / "dialogues")
+        files, audio = [d.path for d in made], sum(d.turns[-1][1] for d in made)
+        ours, theirs = self.work / "speakers-ours", self.work / "speakers-theirs"
+        ours.mkdir()
+        cost = self._go("speakers", "--out", str(ours), "--threads", str(self.args.threads), *files)
+        peers = self._voices(ours, theirs, files)
+        scores = {side: [diarization.score(d.turns, diarization.read(side / f"{pathlib.Path(d.path).stem}.rttm")) for d in made] for side in (ours, theirs)}
+        groups = [("without overlap", [d.condition != "overlap" for d in made])]
+        groups += [(c, [d.condition == c for d in made]) for c in dialogues.CONDITIONS]
+        groups += [(f"{n}, without overlap", [d.length == n and d.condition != "overlap" for d in made]) for n in dialogues.LENGTHS]
+        for title, compare, musts, better in (
+            ("Speakers: diarization error, %, collar 0.25 s", diarization.compare, "3 % at most", lambda x: x <= 3),
+            ("Speakers: right number found, % of files", diarization.compare_counts, "90 % at least", lambda x: x >= 90),
+        ):
+            self.report.section(f"{title} (seeds {first} to {last})", "", "files", "Resemblyzer", "Dictum", "95 %", "difference 95 %")
+            for i, (name, chosen) in enumerate(groups):
+                a, b = ([s for s, c in zip(scores[side], chosen) if c] for side in (ours, theirs))
+                r = compare(a, b)
+                worse = r.difference[1] > 0 if compare is diarization.compare else r.difference[2] < 0
+                must = f"{musts}, not worse than the peer" if i == 0 else "not worse than the peer"
+                self.report.row(name, str(len(a)), f"{r.theirs[0]:.1f}", f"{r.ours[0]:.1f}", f"{r.ours[1]:.1f}..{r.ours[2]:.1f}",
+                                f"{r.difference[1]:+.1f}..{r.difference[2]:+.1f}", must=must, met=not worse and (i > 0 or better(r.ours[0])))
+        self.report.section(f"Speakers: cost on {audio:.0f} s, without recognition", "", "x real time", "cpu s a second")
+        self.report.row("Resemblyzer, spectral clustering", f"{audio / peers['wall_seconds']:.1f}", f"{peers['cpu_seconds'] / audio:.3f}")
+        self.report.row("Dictum", f"{audio / cost['wall_s']:.1f}", f"{cost['cpu_s'] / audio:.3f}", must="0.09 cpu s a second", met=cost["cpu_s"] <= 0.09 * audio)
+
+    def _voices(self, speech: pathlib.Path, out: pathlib.Path, files: list[str]) -> dict:
+        """Runs the peer of the part speakers; what is speech it takes from the RTTM files in a folder."""
+        script = str(pathlib.Path(__file__).parent / "peervoices.py")
+        done = subprocess.run([self.args.voices_python, "-W", "ignore", script, "--speech", str(speech), "--out", str(out),
+                               "--threads", str(self.args.threads), *files], stdout=subprocess.PIPE, text=True, check=True)
+        return json.loads(done.stdout.splitlines()[-1])
 
     def api(self) -> None:
         server = product.Server(self.args.binary, self.work / "api", self.args.threads)

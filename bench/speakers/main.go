@@ -1,5 +1,5 @@
 // Command speakers tells the speakers of recordings apart and writes an RTTM file for each,
-// to be scored by bench/speakers/score.py. It prints how long the audio was and how much
+// to be scored by bench/dictumbench/diarization.py. It prints how long the audio was and how much
 // processor time its speaker models took, as JSON.
 package main
 

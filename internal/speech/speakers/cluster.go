@@ -39,16 +39,36 @@ func (v *vector) unit() {
 	}
 }
 
-// cluster is a set of embeddings: their sum and their number. The mean cosine between the
-// members of two clusters is the product of their sums over the product of their numbers,
-// so average linkage needs nothing else.
+// cluster is a set of windows: the sums of their voices and lines, and their number. The mean cosine between the
+// members of two clusters is the product of their sums over the product of their numbers, so average linkage needs
+// nothing else.
 type cluster struct {
 	sum   vector
+	line  line
 	count int
 }
 
+// similarity is the mean cosine between members, less what their lines differ by.
 func (c *cluster) similarity(d *cluster) float64 {
-	return c.sum.dot(&d.sum) / float64(c.count*d.count)
+	a, b := c.meanLine(), d.meanLine()
+	return c.sum.dot(&d.sum)/float64(c.count*d.count) - a.cost(&b)
+}
+
+func (c *cluster) meanLine() line {
+	var mean line
+	mean.add(&c.line, 1/float32(c.count))
+	return mean
+}
+
+// speaker is what the windows of one have in common.
+type speaker struct {
+	voice vector
+	line  line
+}
+
+// likeness is how much the voice, a mean of unit vectors, and the line are this speaker's.
+func (s *speaker) likeness(voice *vector, l *line) float64 {
+	return voice.dot(&s.voice) - l.cost(&s.line)
 }
 
 // agglomerate joins the two most similar clusters again and again (average linkage), until
@@ -132,7 +152,7 @@ func renumber(labels []int) []int {
 	return out
 }
 
-// gather sums embeddings by their labels 0 … n-1; a negative label is left out.
+// gather sums clusters by their labels 0 … n-1; a negative label is left out.
 func gather(members []cluster, labels []int) []cluster {
 	n := 0
 	if len(labels) > 0 {
@@ -142,27 +162,30 @@ func gather(members []cluster, labels []int) []cluster {
 	for i, l := range labels {
 		if l >= 0 {
 			sums[l].sum.add(&members[i].sum)
+			sums[l].line.add(&members[i].line, 1)
 			sums[l].count += members[i].count
 		}
 	}
 	return sums
 }
 
-// centroids are the directions of clusters.
-func centroids(clusters []cluster) []vector {
-	cs := make([]vector, len(clusters))
+// centroids are the speakers whose windows the clusters are.
+func centroids(clusters []cluster) []speaker {
+	cs := make([]speaker, len(clusters))
 	for i := range clusters {
-		cs[i] = clusters[i].sum
-		cs[i].unit()
+		cs[i] = speaker{voice: clusters[i].sum, line: clusters[i].meanLine()}
+		cs[i].voice.unit()
 	}
 	return cs
 }
 
-// closest is the centroid most similar to v.
-func closest(v *vector, cs []vector) int {
+// closest is the speaker whom a cluster is most like.
+func closest(c *cluster, cs []speaker) int {
 	best, most := 0, math.Inf(-1)
+	l := c.meanLine()
 	for i := range cs {
-		if s := v.dot(&cs[i]); s > most {
+		s := c.sum.dot(&cs[i].voice)/float64(c.count) - l.cost(&cs[i].line)
+		if s > most {
 			best, most = i, s
 		}
 	}

@@ -17,8 +17,8 @@ const (
 	maxRun = 10 * second
 )
 
-// embed returns the voice of each piece. Pieces of a stretch share runs of the convolutions.
-func (m *Model) embed(ctx context.Context, f *fbank, samples []float32, pieces []piece, a activity) ([]vector, error) {
+// embed returns the voice and the line of each piece. Pieces of a stretch share runs of the convolutions.
+func (m *Model) embed(ctx context.Context, f *fbank, samples []float32, pieces []piece, a activity) ([]vector, []measured, error) {
 	mean := speechMean(f, samples, pieces)
 	statistics := make([]float32, 0, len(pieces)*2*features)
 	for first := 0; first < len(pieces); {
@@ -32,14 +32,32 @@ func (m *Model) embed(ctx context.Context, f *fbank, samples []float32, pieces [
 		}
 		columns, err := m.features(ctx, f, samples, run, mean)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, p := range pieces[first : last+1] {
 			statistics = columns.pool(statistics, p.span, a)
 		}
 		first = last + 1
 	}
-	return m.voices(ctx, statistics, len(pieces))
+	voices, err := m.voices(ctx, statistics, len(pieces))
+	return voices, linesOf(f, samples, pieces, a), err
+}
+
+// linesOf measures the line of each piece, which is that of its stretch.
+func linesOf(f *fbank, samples []float32, pieces []piece, a activity) []measured {
+	out := make([]measured, len(pieces))
+	for first := 0; first < len(pieces); {
+		last := first
+		for last+1 < len(pieces) && pieces[last+1].stretch == pieces[first].stretch {
+			last++
+		}
+		l, alone := lineOf(f, samples, vad.Span{Start: pieces[first].core.Start, End: pieces[last].core.End}, a)
+		for i := first; i <= last; i++ {
+			out[i] = measured{line: l, sure: certainty(alone)}
+		}
+		first = last + 1
+	}
+	return out
 }
 
 // speechMean is the mean of the log mel energies over all that is heard of a window. Taking

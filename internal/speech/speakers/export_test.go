@@ -12,7 +12,7 @@ func Fbank(samples []float32) []float32 { return newFbank().extract(samples) }
 // Voice is the embedding of all the samples as one window.
 func (m *Model) Voice(ctx context.Context, samples []float32) ([]float32, error) {
 	all := vad.Span{End: len(samples)}
-	vs, err := m.embed(ctx, newFbank(), samples, []piece{{span: all, core: all}}, nil)
+	vs, _, err := m.embed(ctx, newFbank(), samples, []piece{{span: all, core: all}}, nil)
 	if err != nil {
 		return nil, err
 	}

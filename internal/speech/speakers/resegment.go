@@ -8,20 +8,22 @@ const (
 )
 
 // resegment finds the most likely sequence of speakers by Viterbi's algorithm: each window
-// wants the centroid that it is similar to, and a change has a cost, which is lower where
+// wants the speaker whom it is like, and a change has a cost, which is lower where
 // changes says that one is likely.
-func resegment(windows []window, cs []vector) []int {
+func resegment(windows []window, mean line, cs []speaker) []int {
 	n, k := len(windows), len(cs)
 	labels := make([]int, n)
 	if k < 2 || n == 0 {
 		return labels
 	}
 	score, next := make([]float64, k), make([]float64, k)
-	from := make([]uint8, n*k) // there are at most maxSpeakers ≤ 255
+	from := make([]uint8, n*k) // there are at most 255 speakers
+	first := windows[0].trusted(&mean)
 	for c := range cs {
-		score[c] = windows[0].voice.dot(&cs[c])
+		score[c] = cs[c].likeness(&windows[0].voice, &first)
 	}
 	for t := 1; t < n; t++ {
+		l := windows[t].trusted(&mean)
 		cost := changeCost
 		if windows[t].stretch != windows[t-1].stretch {
 			cost = pauseCost
@@ -41,7 +43,7 @@ func resegment(windows []window, cs []vector) []int {
 			if came != c {
 				next[c] = score[best] - cost
 			}
-			next[c] += windows[t].voice.dot(&cs[c])
+			next[c] += cs[c].likeness(&windows[t].voice, &l)
 			from[t*k+c] = uint8(came)
 		}
 		score, next = next, score

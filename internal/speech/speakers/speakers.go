@@ -5,9 +5,10 @@
 // Each window goes through pyannote's segmentation model, which says where one voice gives
 // way to another and where two talk at once, and through the convolutions of WeSpeaker's
 // ResNet34 (arXiv 2210.17016), once: embeddings of overlapping stretches of 1.5 s are pooled
-// from that one run. The embeddings are clustered by average linkage, the number of
-// clusters being the number of speakers, and Viterbi's algorithm then gives each stretch to
-// the speaker it is most like, with a cost for changes. Start reading at Diarizer.
+// from that one run. The embeddings are clustered by average linkage, together with the
+// spectrum of the line that each is heard over. The number of clusters is that of speakers,
+// and Viterbi's algorithm then gives each stretch to the speaker it is most like, with a
+// cost for changes. Start reading at Diarizer.
 package speakers
 
 import (
@@ -98,7 +99,9 @@ type Diarizer struct {
 
 	windows  []window
 	overlaps []crossing
-	stretch  int // the number of the last stretch of speech
+	stretch  int   // the number of the last stretch of speech
+	lines    lines // of all stretches
+	heard    int   // how far windows have reached, in samples of the audio
 	// frozen are clusters of windows before the open block, and homes says which of them
 	// each such window is in.
 	frozen []cluster
@@ -111,7 +114,8 @@ type Diarizer struct {
 
 // window is a stretch of about a second and a half with its embedding.
 type window struct {
-	voice vector
+	voice    vector
+	measured // the line of the window's stretch
 	// start and end are the part of the audio that the window decides, in samples; the
 	// windows of a stretch overlap, these parts do not.
 	start, end int
@@ -139,7 +143,7 @@ func (d *Diarizer) Add(ctx context.Context, w vad.Window) error {
 		return fmt.Errorf("find changes of speaker: %w", err)
 	}
 	pieces := cut(w, activity)
-	voices, err := d.model.embed(ctx, d.fbank, w.Samples, pieces, activity)
+	voices, lines, err := d.model.embed(ctx, d.fbank, w.Samples, pieces, activity)
 	if err != nil {
 		return fmt.Errorf("recognise voices: %w", err)
 	}
@@ -147,27 +151,29 @@ func (d *Diarizer) Add(ctx context.Context, w vad.Window) error {
 	for i, p := range pieces {
 		if p.stretch != last {
 			d.stretch, last = d.stretch+1, p.stretch
+			d.lines.add(lines[i])
 		}
 		d.windows = append(d.windows, window{
-			voice: voices[i], start: w.Source(p.core.Start, false), end: w.Source(p.core.End, true),
+			voice: voices[i], measured: lines[i], start: w.Source(p.core.Start, false), end: w.Source(p.core.End, true),
 			stretch: d.stretch, weak: p.span.Len() < minVoice,
 		})
 	}
 	d.overlaps = append(d.overlaps, activity.crossings(&w)...)
+	d.heard = w.Source(len(w.Samples), true)
 	d.freeze()
 	return nil
 }
 
 const (
-	// joinCosine is the least mean similarity at which two clusters are one speaker. The
-	// prototype's distance of 0.75 for embeddings of windows that are run alone is 0.25.
-	joinCosine = 0.25
+	// joinCosine is the least mean similarity at which two clusters are one speaker: voices of one have a mean cosine of
+	// 0.5 to 0.7, less in noise, those of two one below 0.3. The lines' difference comes off.
+	joinCosine = 0.22
 	// blockWindows is how many windows are clustered together; the clusters of earlier
 	// blocks stay together from then on. Pairs of windows cost time and memory, and two
 	// hours have 14,000 windows.
 	blockWindows = 600
 	// A speaker has at least minShare of the windows, but never needs more than enough.
-	minShare      = 0.03
+	minShare      = 0.06
 	minWindows    = 2
 	enoughWindows = 12
 )
@@ -176,8 +182,9 @@ const (
 func (d *Diarizer) freeze() {
 	for len(d.windows)-len(d.homes) >= 2*blockWindows {
 		block := d.windows[len(d.homes):][:blockWindows]
-		labels := agglomerate(singles(block), joinCosine, len(block))
-		d.frozen = append(d.frozen, gather(singles(block), labels)...)
+		members := d.singles(block)
+		labels := agglomerate(members, joinCosine, len(block))
+		d.frozen = append(d.frozen, gather(members, labels)...)
 		base := len(d.frozen) - slices.Max(labels) - 1
 		for _, l := range labels {
 			d.homes = append(d.homes, base+l)
@@ -186,10 +193,10 @@ func (d *Diarizer) freeze() {
 }
 
 // singles makes a cluster of each window.
-func singles(windows []window) []cluster {
-	cs := make([]cluster, len(windows))
+func (d *Diarizer) singles(windows []window) []cluster {
+	cs, mean := make([]cluster, len(windows)), d.lines.mean()
 	for i := range windows {
-		cs[i] = cluster{sum: windows[i].voice, count: 1}
+		cs[i] = cluster{sum: windows[i].voice, line: windows[i].trusted(&mean), count: 1}
 	}
 	return cs
 }
@@ -213,7 +220,7 @@ func (d *Diarizer) Turns() []Turn {
 			turns = append(turns, Turn{Start: start, End: end, Speaker: labels[i]})
 		}
 	}
-	widen(turns)
+	widen(turns, duration(d.heard))
 	return turns
 }
 
@@ -221,15 +228,15 @@ func (d *Diarizer) Turns() []Turn {
 // speech that is missed.
 const breath = 200 * time.Millisecond
 
-// widen gives turns a breath at both ends, up to the middle of the pause between two.
-func widen(turns []Turn) {
+// widen gives turns a breath at both ends, up to the middle of the pause between two and to the end of what was heard.
+func widen(turns []Turn, end time.Duration) {
 	for i := range turns {
 		t := &turns[i]
 		if i == 0 {
 			t.Start = max(0, t.Start-breath)
 		}
 		if i+1 == len(turns) {
-			t.End += breath
+			t.End = max(t.End, min(t.End+breath, end))
 			continue
 		}
 		next := &turns[i+1]
@@ -247,22 +254,22 @@ func (d *Diarizer) speakers() []int {
 		return nil
 	}
 	cs := d.count()
-	labels := resegment(d.windows, cs)
+	labels := resegment(d.windows, d.lines.mean(), cs)
 	d.given, d.voices = keepNumbers(labels, d.given, d.voices)
 	return d.given
 }
 
-// count clusters all windows and returns the voices of the speakers.
-func (d *Diarizer) count() []vector {
+// count clusters all windows and returns the speakers.
+func (d *Diarizer) count() []speaker {
 	// The first clusters are those of frozen blocks, then come the windows of the open one.
 	clusters := slices.Clone(d.frozen)
-	for _, w := range d.windows[len(d.homes):] {
-		if !w.weak {
-			clusters = append(clusters, cluster{sum: w.voice, count: 1})
+	for i, c := range d.singles(d.windows[len(d.homes):]) {
+		if !d.windows[len(d.homes)+i].weak {
+			clusters = append(clusters, c)
 		}
 	}
 	if len(clusters) == 0 { // nothing but short sounds: one speaker, until more is heard
-		all := gather(singles(d.windows), make([]int, len(d.windows)))
+		all := gather(d.singles(d.windows), make([]int, len(d.windows)))
 		return centroids(all)
 	}
 	total := 0
@@ -280,7 +287,7 @@ func (d *Diarizer) count() []vector {
 		cs := centroids(kept)
 		labels := make([]int, len(clusters))
 		for i := range clusters {
-			labels[i] = closest(&clusters[i].sum, cs)
+			labels[i] = closest(&clusters[i], cs)
 		}
 		joined = slices.DeleteFunc(gather(clusters, labels), func(c cluster) bool { return c.count == 0 })
 	}

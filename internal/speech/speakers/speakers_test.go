@@ -235,6 +235,7 @@ func TestOverlapNamesBoth(t *testing.T) {
 	}
 	from := time.Duration(len(samples)+2*rate) * time.Second / rate
 	d, turns := diarize(t, append(samples, mixed...), speakers.Options{})
+	t.Log(turns, d.Overlaps(turns))
 	var both time.Duration
 	for _, o := range d.Overlaps(turns) {
 		if o.Speakers != [2]int{0, 1} {
