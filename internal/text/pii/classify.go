@@ -120,6 +120,8 @@ func (c *conversation) paired(t *turn, k int) string {
 		return BankAccount
 	case t.kinds[before] == BankAccount && len(b.code) != n && (n == 6 || aba(r.code)):
 		return BankRouting
+	case t.kinds[before] == Card && n == 4 && len(b.code) <= 12:
+		return Card
 	case t.kinds[before] == Card && len(b.code) > 12 && n == 4 && expiry(r.code):
 		return CardExpiry
 	case t.kinds[before] == CardExpiry && n == 3:
@@ -396,6 +398,8 @@ func formOf(t *turn, r *run) (string, float64) {
 	case r.letters == 0 && n == 7 && (dashed(t, r, 3, 4) || strings.HasPrefix(r.code, "555")):
 		return Phone, scoreForm
 	case r.letters == 0 && n == 12 && !r.words && len(r.groups) == 3 && r.groups[0] == 4 && r.groups[1] == 4:
+		return Card, scoreGuess
+	case r.letters == 0 && n == 8 && dashed(t, r, 4, 4):
 		return Card, scoreGuess
 	case r.letters == 0 && (n == 15 || n == 16) && r.code[0] >= '2' && r.code[0] <= '6':
 		return Card, scoreGuess

@@ -206,8 +206,10 @@ func (c *conversation) following(p place) (place, bool) {
 	t := c.turns[p.turn]
 	if p.run+1 < len(t.runs) {
 		next := t.runs[p.run+1]
+		// One digit is a part of a number only where nothing but marks parts it from the next: "the new one is" is none.
+		digit := len(t.runs[p.run].code) == 1 || len(next.code) == 1
 		for i := t.runs[p.run].hi; i < next.lo; i++ {
-			if t.toks[i].kind != markToken && !fillers[t.toks[i].low] {
+			if t.toks[i].kind != markToken && (digit || !fillers[t.toks[i].low]) {
 				return place{}, false
 			}
 		}

@@ -437,8 +437,15 @@ func (c *conversation) spelled(t *turn, names []Entity) []Entity {
 			}
 		}
 		word := strings.ToLower(strings.ReplaceAll(r.code, "0", "o"))
+		hi := r.hi
+		if t.at(hi) == word || t.at(hi) == "," && t.at(hi+1) == word {
+			near = true
+			for t.at(hi-1) != word {
+				hi++
+			}
+		}
 		if near || len(word) > 3 && (firstNames[word] || lastNames[word]) {
-			out = append(out, t.entity(r.lo, r.hi, Name, scoreLoose))
+			out = append(out, t.entity(r.lo, hi, Name, scoreLoose))
 		}
 	}
 	return out

@@ -11,6 +11,11 @@ var phoneRegions = []string{"US", "GB", "AU", "IE", "IN", "ZA", "NZ"}
 
 // phoneDigits tells whether digits without any words around are most likely a telephone number's.
 func phoneDigits(digits string) bool {
+	// Ten or eleven digits after a trunk zero are hardly anything else, also where the library knows of no such exchange:
+	// those kept for films are none.
+	if (len(digits) == 10 || len(digits) == 11) && digits[0] == '0' && digits[1] != '0' {
+		return true
+	}
 	for _, region := range phoneRegions {
 		// Elsewhere than in North America a number that is said by itself begins with the trunk zero.
 		if region != "US" && !strings.HasPrefix(digits, "0") && !strings.HasPrefix(digits, "44") && !strings.HasPrefix(digits, "61") &&

@@ -107,7 +107,9 @@ func readAtom(toks []token, i int, inside bool) (atom, bool) {
 		}
 		return atom{code: asciiDigits(t.text), next: i + 1}, true
 	case mixedToken:
-		if !codeLike(t.low) {
+		// A capital is a letter, a small one a unit: "77X", "4x".
+		letter := strings.TrimLeft(t.text, "0123456789")
+		if !codeLike(t.low) && !(len(letter) == 1 && letter >= "A" && letter <= "Z" && i > 0 && toks[i-1].text == "-" && !t.spaced) {
 			return atom{}, false
 		}
 		return atom{code: strings.ToUpper(t.low), next: i + 1, shouted: t.text != t.low}, true
@@ -161,7 +163,11 @@ func shoutedLetters(toks []token, i int) bool {
 	if len(t.text) < 2 || len(t.text) > 4 || strings.ToUpper(t.text) != t.text || stateCodes[t.low] || units[t.low] || len(cues[t.low]) > 0 || len(t.low) != len(t.text) || strings.Contains(t.text, "'") {
 		return false
 	}
-	if i+1 < len(toks) && toks[i+1].kind == digitToken && !quantity(toks, i+1) {
+	next := i + 1
+	if next < len(toks) && toks[next].text == "-" && !toks[next].spaced {
+		next++
+	}
+	if next < len(toks) && (toks[next].kind == digitToken && !quantity(toks, next) || toks[next].kind == mixedToken && toks[next].upperCase()) {
 		return true
 	}
 	return i > 0 && (toks[i-1].kind == mixedToken || toks[i-1].kind == digitToken) && (i+1 >= len(toks) || toks[i+1].kind == markToken)
@@ -274,7 +280,7 @@ var (
 	afterOh = set("wait no sorry well yeah yes okay right my god hang hold dear and-then actually sure hello hi yep")
 	afterI  = set("believe think guess mean have had am was will would could can can't don't want need hope suppose said live just got do did know fly should shouldn't forgot changed set put use gave moved called ordered")
 	// afterA are the words that may follow a spelled a.
-	afterA = set("first then that and at in for is on please with so or but capital dash underscore")
+	afterA = set("there yes yeah no that's thanks first then that and at in for is on please with so or but capital dash underscore")
 )
 
 // quantity tells whether the digits at i are a part of an amount: a price, a share, a decimal, a thousand, a time.

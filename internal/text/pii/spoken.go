@@ -97,7 +97,7 @@ func (t *turn) plainWords(lo, hi int) bool {
 
 // writtenDot tells that a point joins two words, as in "gmail.com" after a spoken "at".
 func (t *turn) writtenDot(i int) bool {
-	return t.toks[i].text == "." && !t.toks[i].spaced && i+1 < len(t.toks) && !t.toks[i+1].spaced
+	return i < len(t.toks) && t.toks[i].text == "." && !t.toks[i].spaced && i+1 < len(t.toks) && !t.toks[i+1].spaced
 }
 
 // later tells that a top-level name follows within a few labels: "photos dot example dot net".
@@ -161,13 +161,16 @@ func (t *turn) domainEnd(dot int) (int, bool) {
 	end := dot
 	for k := dot; k+1 < len(t.toks) && (t.toks[k].is("dot", "point") || t.writtenDot(k)); {
 		label := k + 1
-		for n := 0; label < len(t.toks) && n < 6 && !tlds[t.at(label)] && (t.toks[label].kind != markToken || t.toks[label].text == "-"); n++ {
+		if tlds[t.at(label)+t.at(label+1)] && len(t.at(label)) == 1 && len(t.at(label+1)) == 1 { // "u k"
+			return label + 2, true
+		}
+		for n := 0; label < len(t.toks) && n < 6 && (n > 0 || !tlds[t.at(label)]) && (t.toks[label].kind != markToken || t.toks[label].text == "-"); n++ {
 			if label+1 < len(t.toks) && (t.toks[label+1].is("dot", "point") || t.writtenDot(label+1)) {
 				break
 			}
 			label++
 		}
-		if label >= len(t.toks) || t.toks[label].kind == markToken {
+		if label >= len(t.toks) || t.toks[label].kind == markToken || label > k+1 && !t.toks[min(label+1, len(t.toks)-1)].is("dot", "point") && !t.writtenDot(label+1) {
 			break
 		}
 		k = label + 1
@@ -298,6 +301,7 @@ func (c *conversation) secrets(t *turn) []Entity {
 			out = append(out, t.entity(lo, hi, asked, scoreLoose))
 		}
 	}
+	out = append(out, t.typed()...)
 	for _, f := range t.cues {
 		if f.kind != Username && f.kind != Password {
 			continue
@@ -333,6 +337,29 @@ func (c *conversation) secrets(t *turn) []Entity {
 			out = append(out, t.entity(lo, hi, f.kind, scoreTyped))
 		case linked && hi-lo <= 4 && !secretVerb(t.at(lo)):
 			out = append(out, t.entity(lo, hi, f.kind, scoreGuess))
+		}
+	}
+	return out
+}
+
+// typed finds what somebody says they typed, if it has the form of a password: a mark inside that no word has.
+func (t *turn) typed() []Entity {
+	var out []Entity
+	for i := range t.toks {
+		if !t.toks[i].is("typed", "typing", "entered", "entering") || i+2 >= len(t.toks) {
+			continue
+		}
+		lo := i + 1
+		if t.toks[lo].is("in") {
+			lo++
+		}
+		hi, odd := lo, false
+		for hi < len(t.toks) && (hi == lo || !t.toks[hi].spaced) && !(among(t.toks[hi].text, ",.;:?") && (hi+1 == len(t.toks) || t.toks[hi+1].spaced)) {
+			odd = odd || hi > lo && among(t.toks[hi].text, "&!#%*_^~@")
+			hi++
+		}
+		if odd {
+			out = append(out, t.entity(lo, hi, Password, scoreGuess))
 		}
 	}
 	return out

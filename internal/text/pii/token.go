@@ -39,6 +39,9 @@ func (t *token) upper() bool {
 // among tells whether text stands in a list written as one text.
 func among(text, list string) bool { return strings.Contains(list, text) }
 
+// upperCase tells that no letter is small.
+func (t *token) upperCase() bool { return strings.ToUpper(t.text) == t.text }
+
 func (t *token) is(words ...string) bool {
 	for _, w := range words {
 		if t.low == w {
