@@ -173,8 +173,7 @@ func gather(members []cluster, labels []int) []cluster {
 func centroids(clusters []cluster) []speaker {
 	cs := make([]speaker, len(clusters))
 	for i := range clusters {
-		cs[i] = speaker{voice: clusters[i].sum, line: clusters[i].meanLine()}
-		cs[i].voice.unit()
+		cs[i] = clusters[i].mean()
 	}
 	return cs
 }

@@ -89,15 +89,18 @@ func (l *line) towards(mean *line, share float32) line {
 	return out
 }
 
-// cost is what the distance between two lines takes off the similarity of voices.
-func (l *line) cost(m *line) float64 {
+// distance is the squared distance between two lines.
+func (l *line) distance(m *line) float64 {
 	sum := 0.0
 	for i := range l {
 		d := float64(l[i] - m[i])
 		sum += d * d
 	}
-	return min(mostLine, lineWeight*sum/lineBands)
+	return sum
 }
+
+// cost is what the distance between two lines takes off the similarity of voices.
+func (l *line) cost(m *line) float64 { return min(mostLine, lineWeight*l.distance(m)/lineBands) }
 
 // measured is a line as a stretch has it, and how far that is to be trusted, from 0 to 1.
 type measured struct {
