@@ -167,7 +167,7 @@ func (d *Diarizer) Add(ctx context.Context, w vad.Window) error {
 const (
 	// joinCosine is the least mean similarity at which two clusters are one speaker: voices of one have a mean cosine of
 	// 0.5 to 0.7, less in noise, those of two one below 0.3. The lines' difference comes off.
-	joinCosine = 0.22
+	joinCosine = 0.26
 	// blockWindows is how many windows are clustered together; the clusters of earlier
 	// blocks stay together from then on. Pairs of windows cost time and memory, and two
 	// hours have 14,000 windows.
@@ -196,7 +196,7 @@ func (d *Diarizer) freeze() {
 func (d *Diarizer) singles(windows []window) []cluster {
 	cs, mean := make([]cluster, len(windows)), d.lines.mean()
 	for i := range windows {
-		cs[i] = cluster{sum: windows[i].voice, line: windows[i].trusted(&mean), count: 1}
+		cs[i] = cluster{sum: windows[i].voice, line: windows[i].trusted(&mean), count: 1, long: windows[i].long}
 	}
 	return cs
 }
