@@ -157,7 +157,9 @@ func (h *Hypothesis) MeanLogProb() float64 {
 const minLogProb = -0.9
 
 // Credible tells whether the text is likely to have been said.
-func (h *Hypothesis) Credible() bool { return len(h.Tokens) > 0 && !h.Cut && h.MeanLogProb() > minLogProb }
+func (h *Hypothesis) Credible() bool {
+	return len(h.Tokens) > 0 && !h.Cut && h.MeanLogProb() > minLogProb
+}
 
 // Transcribe recognises one utterance of English: mono, at speech.SampleRate, at most MaxSamples long.
 func (m *Model) Transcribe(ctx context.Context, samples []float32) (h Hypothesis, err error) {
