@@ -55,6 +55,9 @@ type Rules struct {
 	OpaquePayload bool
 	// MaxExpires is the longest life of a presigned URL; zero means seven days.
 	MaxExpires time.Duration
+	// Events says that the body is a stream of events, which are signed one by one or, behind a presigned URL, need not be:
+	// the body is not read.
+	Events bool
 }
 
 // RulesFor returns the rules of a service by its signing name.
@@ -157,7 +160,12 @@ func (v *Verifier) Verify(ctx context.Context, r *http.Request, c *Claim, rules 
 		}
 		return &Verified{Claim: c, Credential: cred, Payload: payload}, nil
 	}
-	if !rules.OpaquePayload {
+	switch {
+	case rules.Events && c.Presigned:
+		payload = emptyHash
+	case rules.Events && payload != streamingEvents:
+		return nil, awserr.Fail(awserr.BadPayloadHash, "ArgumentName", "x-amz-content-sha256", "ArgumentValue", clip(payload))
+	case !rules.Events && !rules.OpaquePayload:
 		computed, err := bodyHash()
 		if err != nil {
 			return nil, err
