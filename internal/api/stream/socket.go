@@ -22,7 +22,7 @@ func accept(w http.ResponseWriter, r *http.Request) (*websocket.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn.SetReadLimit(eventstream.MaxMessage)
+	conn.SetReadLimit(2 * eventstream.MaxMessage) // what is larger is closed without an exception
 	return conn, nil
 }
 

@@ -102,6 +102,8 @@ func (s *Supervisor) Listen(ctx context.Context, settings speech.LiveSettings) (
 	ctx, cancel := context.WithCancel(ctx)
 	body, audio := io.Pipe()
 	l := &listener{ctx: ctx, cancel: cancel, audio: audio}
+	// The transport does not notice the end of a context while it waits for more of the body.
+	context.AfterFunc(ctx, func() { audio.CloseWithError(context.Canceled) })
 	resp, err := roundTrip(ctx, client, http.MethodPost, pathListen, http.Header{settingsHeader: {header}}, body)
 	if err != nil {
 		err = interruption(ctx, err)
