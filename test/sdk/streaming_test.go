@@ -124,7 +124,7 @@ func conversation(t *testing.T, address string, messages ...[]byte) (texts []str
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	conn, _, err := websocket.Dial(ctx, address, nil)
+	conn, _, err := websocket.Dial(ctx, address, nil) //nolint:bodyclose // the body is the connection's
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -223,7 +223,7 @@ func TestWebSocket(t *testing.T) {
 
 	t.Run("a session id is one stream's", func(t *testing.T) {
 		same := english + "&session-id=99999999-2222-3333-4444-555555555555"
-		conn, _, err := websocket.Dial(t.Context(), socketURL(t, server, same), nil)
+		conn, _, err := websocket.Dial(t.Context(), socketURL(t, server, same), nil) //nolint:bodyclose // as above
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -242,7 +242,7 @@ func TestWebSocket(t *testing.T) {
 			var clients sync.WaitGroup
 			for i := range 20 {
 				clients.Go(func() {
-					conn, _, err := websocket.Dial(t.Context(), socketURL(t, server, english), nil)
+					conn, _, err := websocket.Dial(t.Context(), socketURL(t, server, english), nil) //nolint:bodyclose // as above
 					if err != nil {
 						t.Error(err)
 						return

@@ -43,7 +43,7 @@ func (s *Service) http2(w http.ResponseWriter, r *http.Request, c *gateway.Call)
 	w.WriteHeader(http.StatusOK)
 	// Clients wait for the headers before they send audio.
 	if err := control.Flush(); err != nil {
-		return nil //nolint:nilerr // the client is gone, and the answer has begun
+		return nil // the client is gone, and the answer has begun
 	}
 	began := time.Now()
 	x := &exchange{

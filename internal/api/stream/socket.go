@@ -47,9 +47,9 @@ func (s *Service) socket(w http.ResponseWriter, r *http.Request, c *gateway.Call
 	defer session.Close()
 	conn, err := accept(w, r)
 	if err != nil {
-		return nil //nolint:nilerr // it has answered
+		return nil // it has answered
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }() // it is closed by then, or the client is gone
 	began := time.Now()
 	x := &exchange{wire: &socket{conn: conn}, session: session, chain: c.Events}
 	outcome(c, session, began, x.run(ctx))

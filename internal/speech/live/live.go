@@ -99,10 +99,10 @@ func Listen(ctx context.Context, options Options) (speech.Listener, error) {
 	s := &session{options: options, audio: make(chan []float32, backlog), results: make(chan speech.LiveResult, results), done: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	go func() {
+		defer close(s.done)
 		if options.Ended != nil {
 			defer options.Ended()
 		}
-		defer close(s.done)
 		defer close(s.results)
 		s.err = errors.Join(s.run(&hearing{stream: stream, options: options, emit: s.emit}), stream.Close())
 	}()

@@ -104,7 +104,7 @@ func (s *Supervisor) Listen(ctx context.Context, settings speech.LiveSettings) (
 	l := &listener{ctx: ctx, cancel: cancel, audio: audio}
 	// The transport does not notice the end of a context while it waits for more of the body.
 	context.AfterFunc(ctx, func() { audio.CloseWithError(context.Canceled) })
-	resp, err := roundTrip(ctx, client, http.MethodPost, pathListen, http.Header{settingsHeader: {header}}, body)
+	resp, err := roundTrip(ctx, client, http.MethodPost, pathListen, http.Header{settingsHeader: {header}}, body) //nolint:bodyclose // listener.Close does
 	if err != nil {
 		err = interruption(ctx, err)
 		cancel()
