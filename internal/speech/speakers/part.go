@@ -21,7 +21,7 @@ const (
 	partStarts = 6
 	// partRatio is the least squared distance between the lines of the halves, in multiples of the variance of a
 	// stretch's line about its speaker's.
-	partRatio = 2.1
+	partRatio = 2
 )
 
 // unit is what is not parted: the windows of one stretch, or a frozen cluster.
