@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"github.com/dictum/dictum/internal/audit"
+	"github.com/dictum/dictum/internal/aws/sigv4"
 	"github.com/dictum/dictum/internal/iam"
 )
 
@@ -32,6 +33,12 @@ type Call struct {
 	Response any
 	// Resources are further ones that the audit shows.
 	Resources []audit.Resource
+	// Events verifies the events of a Streamer's request; nil elsewhere.
+	Events *sigv4.EventChain
+	// Outcome is what a handler leaves of an act that went on after its answer had begun: it is put on record in an event
+	// of its own, as further data, with OutcomeErr when it ended badly. Nil leaves none.
+	Outcome    map[string]any
+	OutcomeErr error
 }
 
 // Authorize asks whether the caller has a further permission.

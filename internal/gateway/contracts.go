@@ -31,6 +31,14 @@ type Speaker interface {
 	Protocol() awserr.Protocol
 }
 
+// Streamer is a Service with requests whose bodies are streams of events, read while the answer is written.
+type Streamer interface {
+	Service
+	// Streams tells such a request. Its body is given to the handler as it comes, without limits of size or time, and
+	// Call.Events holds what is signed in it.
+	Streams(r *http.Request) bool
+}
+
 // ReadOnly tells, by its name, an operation that changes nothing; CloudTrail counts making data keys
 // and temporary credentials among these.
 func ReadOnly(action string) bool {

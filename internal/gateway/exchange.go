@@ -79,7 +79,7 @@ func (w *response) WriteHeader(status int) {
 	if w.failed != nil {
 		return
 	}
-	if !w.wrote && status >= 200 {
+	if !w.wrote && (status >= 200 || status == http.StatusSwitchingProtocols) {
 		if w.commit != nil {
 			if w.failed = w.commit(); w.failed != nil {
 				return

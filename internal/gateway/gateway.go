@@ -261,7 +261,11 @@ func (g *Gateway) authenticate(x *exchange) error {
 		return err
 	}
 	rules := sigv4.RulesFor(x.service.Name())
-	x.pace()
+	if s, ok := x.service.(Streamer); ok && s.Streams(x.r) {
+		rules.Events, rules.MaxExpires = true, maxStreamExpires
+	} else {
+		x.pace()
+	}
 	var body []byte
 	verified, err := g.verifier.Verify(x.r.Context(), x.r, claim, rules, func() (hash string, err error) {
 		body, hash, err = readBody(x, g.config.MaxBody, g.config.BodyTime)
@@ -278,12 +282,19 @@ func (g *Gateway) authenticate(x *exchange) error {
 	if g.config.Used != nil {
 		g.config.Used(x.call.Caller, x.service.Name())
 	}
+	if rules.Events {
+		x.call.Events = verified.Events(g.config.Now)
+		return nil
+	}
 	if rules.OpaquePayload {
 		return verified.OpenBody(x.r, sigv4.BodyOptions{ForeignChecksum: isCompleteMultipart(x.r)})
 	}
 	replay(x.r, body)
 	return nil
 }
+
+// maxStreamExpires is the longest life of a presigned URL that opens a stream (Transcribe developer guide).
+const maxStreamExpires = 5 * time.Minute
 
 // maxOpenBody is the largest body that is read of a request without a signature: a token of 20,000 characters
 // has room in it.
@@ -400,6 +411,7 @@ func (g *Gateway) finish(x *exchange, took time.Duration, panicked any) {
 	} else if !x.w.wrote {
 		x.w.WriteHeader(http.StatusOK)
 	}
+	g.recordOutcome(x)
 	if g.config.Observer != nil {
 		g.config.Observer.Observe(x.service.Name(), x.action, x.w.status, took, x.controlled)
 	}
@@ -436,6 +448,25 @@ func (g *Gateway) record(x *exchange, shown *awserr.Error) error {
 		return fmt.Errorf("record request in the audit: %w", err)
 	}
 	return nil
+}
+
+// recordOutcome has on record how an act ended that went on after its answer had begun.
+func (g *Gateway) recordOutcome(x *exchange) {
+	if x.call.Outcome == nil {
+		return
+	}
+	var shown *awserr.Error
+	if x.call.OutcomeErr != nil {
+		shown = awserr.For(protocolOf(x.service), x.call.OutcomeErr)
+	}
+	e := x.event(shown)
+	e.Caller.Time = g.config.Now()
+	for name, value := range x.call.Outcome {
+		e.Additional[name] = value
+	}
+	if err := g.config.Auditor.Record(context.WithoutCancel(x.r.Context()), e); err != nil {
+		g.config.Log.Error("record the end of a stream in the audit", "request_id", x.call.RequestID, "err", err)
+	}
 }
 
 // event describes the request for the audit.

@@ -19,6 +19,9 @@ type Options struct {
 	// Spin lets idle threads wait actively between operators: some percent faster alone,
 	// at the cost of everything else on the machine. Off by default.
 	Spin bool
+	// Outputs are the names of those wanted, in the order in which Run takes them; empty means all. The graph's parts
+	// that only make others are not run.
+	Outputs []string
 }
 
 // Port describes an input or output of a graph.
@@ -87,6 +90,11 @@ func open(path string, options Options) (_ *Session, err error) {
 		return nil, fmt.Errorf("read inputs and outputs: %w", err)
 	}
 	s := &Session{inputs: ports(in), outputs: ports(out), idle: make(chan *ort.RunOptions, 8)}
+	if len(options.Outputs) > 0 {
+		if s.outputs, err = chosen(s.outputs, options.Outputs); err != nil {
+			return nil, err
+		}
+	}
 	s.native, err = ort.NewDynamicAdvancedSession(path, names(s.inputs), names(s.outputs), native)
 	if err != nil {
 		return nil, err
@@ -127,6 +135,19 @@ func ports(infos []ort.InputOutputInfo) []Port {
 		ps[i] = Port{Name: info.Name, Type: typeName(info.DataType), Shape: slices.Clone(info.Dimensions)}
 	}
 	return ps
+}
+
+// chosen are the ports of these names, in their order.
+func chosen(ps []Port, names []string) ([]Port, error) {
+	out := make([]Port, len(names))
+	for i, name := range names {
+		at := slices.IndexFunc(ps, func(p Port) bool { return p.Name == name })
+		if at < 0 {
+			return nil, fmt.Errorf("the graph has no output %q", name)
+		}
+		out[i] = ps[at]
+	}
+	return out, nil
 }
 
 func typeName(t ort.TensorElementDataType) string {

@@ -173,6 +173,45 @@ func (s *Scalar[T]) value() ort.Value {
 	return s.native
 }
 
+// Flag is a tensor of shape [1] that holds a truth, which never changes.
+type Flag struct{ native *ort.CustomDataTensor }
+
+// NewFlag makes a flag. Init must have been called. The caller closes it.
+func NewFlag(v bool) (*Flag, error) {
+	if !initialised() {
+		return nil, ErrNotInitialised
+	}
+	data := []byte{0}
+	if v {
+		data[0] = 1
+	}
+	native, err := ort.NewCustomDataTensor(ort.NewShape(1), data, ort.TensorElementDataTypeBool)
+	if err != nil {
+		return nil, fmt.Errorf("make flag: %w", err)
+	}
+	return &Flag{native: native}, nil
+}
+
+// Shape is [1].
+func (f *Flag) Shape() []int64 { return []int64{1} }
+
+// Close frees the flag.
+func (f *Flag) Close() error {
+	if f == nil || f.native == nil {
+		return nil
+	}
+	err := f.native.Destroy()
+	f.native = nil
+	return err
+}
+
+func (f *Flag) value() ort.Value {
+	if f == nil || f.native == nil {
+		return nil
+	}
+	return f.native
+}
+
 // elements is how many elements a shape holds, or an error when it is no sane shape.
 func elements[T Element](shape []int64) (int, error) {
 	if len(shape) == 0 {

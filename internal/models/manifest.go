@@ -22,6 +22,7 @@ const (
 	WhisperBase   = "whisper-base"
 	RampartPII    = "rampart-pii"
 	SpeechSamples = "speech-samples"
+	MoonshineTiny = "moonshine-tiny-en"
 	Speakers      = "speakers"
 )
 

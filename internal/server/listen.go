@@ -70,6 +70,10 @@ func (c *Config) open(ctx context.Context, p place, log *slog.Logger) (*site, er
 	}
 	server := gateway.NewServer(nil)
 	server.ReadHeaderTimeout = c.ClientTimeout
+	server.Protocols = new(http.Protocols)
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetHTTP2(true)
+	server.Protocols.SetUnencryptedHTTP2(p.source == nil) // streams are HTTP/2
 	server.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: pingAfter, PingTimeout: pingTimeout, WriteByteTimeout: writeStall}
 	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	if p.source != nil {

@@ -143,6 +143,7 @@ type engineMetrics struct {
 	retries  *prometheus.Desc
 	dropped  *prometheus.Desc
 	waiting  *prometheus.Desc
+	streams  *prometheus.Desc
 }
 
 var _ prometheus.Collector = (*engineMetrics)(nil)
@@ -162,6 +163,7 @@ func newEngineMetrics(engine *process.Supervisor) *engineMetrics {
 		retries:  desc("window_retries_total", "Windows decoded again because their text was not credible."),
 		dropped:  desc("window_drops_total", "Windows whose text was thrown away because nobody spoke."),
 		waiting:  desc("windows_waiting", "Windows that wait, by priority.", "priority"),
+		streams:  desc("streams", "Live sessions, one for each channel of a stream."),
 	}
 }
 
@@ -192,6 +194,7 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 	counter(m.tokens, float64(s.Tokens))
 	counter(m.retries, float64(s.Retries))
 	counter(m.dropped, float64(s.Dropped))
+	gauge(m.streams, float64(s.Streams))
 	gauge(m.waiting, float64(s.QueuedLive), "live")
 	gauge(m.waiting, float64(s.QueuedInteractive), "interactive")
 	gauge(m.waiting, float64(s.QueuedBatch), "batch")

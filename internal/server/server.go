@@ -15,6 +15,7 @@ import (
 	iamapi "github.com/dictum/dictum/internal/api/iam"
 	kmsapi "github.com/dictum/dictum/internal/api/kms"
 	"github.com/dictum/dictum/internal/api/s3"
+	"github.com/dictum/dictum/internal/api/stream"
 	"github.com/dictum/dictum/internal/api/sts"
 	"github.com/dictum/dictum/internal/api/transcribe"
 	"github.com/dictum/dictum/internal/audio"
@@ -32,6 +33,8 @@ import (
 	"github.com/dictum/dictum/internal/store/vocabularyfilters"
 	"github.com/dictum/dictum/internal/text/pii"
 	"github.com/dictum/dictum/internal/transcribe/job"
+	"github.com/dictum/dictum/internal/transcribe/language"
+	streams "github.com/dictum/dictum/internal/transcribe/stream"
 	"github.com/dictum/dictum/internal/transcribe/vocabularyfilter"
 )
 
@@ -76,6 +79,7 @@ type server struct {
 	db       *store.DB
 	security *security
 	engine   *process.Supervisor
+	streams  *streams.Sessions
 	pool     *job.Pool
 	keeper   *job.Keeper
 	sites    *sites
@@ -124,6 +128,7 @@ func build(ctx context.Context, config *Config, data *dataDir, parts Parts, log 
 	if s.operators, err = admin.Listen(ctx, data.path); err != nil {
 		return nil, err
 	}
+	s.streams = streams.NewSessions(config.MaxStreams)
 	s.engine = process.Start(process.Config{Command: parts.EngineCommand, Preload: config.Preload, Logger: log})
 	jobService, filters, err := s.jobs(ctx)
 	if err != nil {
@@ -146,6 +151,8 @@ func build(ctx context.Context, config *Config, data *dataDir, parts Parts, log 
 	}
 	s.registry.MustRegister(s.sites)
 	s.registry.MustRegister(newEngineMetrics(s.engine))
+	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "dictum_live_streams", Help: "Live streams that are open."},
+		func() float64 { return float64(s.streams.Open()) }))
 	s.sites.api.server.Handler = front
 	s.sites.console.server.Handler = console.Handler(console.Page{API: s.origin(), Version: parts.Version})
 	s.sites.ops.server.Handler = opsHandler(s.registry, s.checks())
@@ -160,8 +167,11 @@ func (s *server) services(jobService *job.Service, filters *vocabularyfilter.Ser
 		iamapi.New(iamapi.Config{Directory: s.security.directory, Explainer: s.security.policies}),
 		kmsapi.New(s.security.keys),
 		cloudtrail.New(cloudtrail.Config{History: s.security.audit}),
-		transcribe.New(transcribe.Config{
-			Jobs: jobService, Filters: filters, Presigner: links{s.security.links}, Keys: s.security.keys, Roles: s.security.directory,
+		stream.New(stream.Config{
+			Batch: transcribe.New(transcribe.Config{
+				Jobs: jobService, Filters: filters, Presigner: links{s.security.links}, Keys: s.security.keys, Roles: s.security.directory,
+			}),
+			Recognizer: s.engine, Languages: language.NewSet(), Sessions: s.streams,
 		}),
 	}
 }

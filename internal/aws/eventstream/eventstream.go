@@ -1,215 +1,122 @@
-// Package eventstream frames messages as Amazon's event streams do: a prelude with lengths and its checksum,
-// headers with types, a payload, a checksum of it all. It is wire format only: which messages there are, and who
-// signed them, is the business of others. The codec is that of AWS's SDK for Go; this package bounds what it is
-// given before anything is allocated, and refuses what it would let pass: headers that occur twice, lengths that
-// contradict each other, bytes behind the last header. Start at Reader.
-//
-// Source: https://smithy.io/2.0/aws/amazon-eventstream.html, spec streaming.md §3.
+// Package eventstream frames messages as application/vnd.amazon.eventstream has them: a prelude with two lengths and a
+// checksum, headers, a payload and a checksum of all (Smithy's event stream specification). The codec is the AWS SDK's;
+// this package bounds it.
 package eventstream
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"time"
 
-	codec "github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
+	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
+)
+
+// ContentType is the media type of a stream of messages.
+const ContentType = "application/vnd.amazon.eventstream"
+
+// MaxMessage is the largest message that is read, in bytes: more than a second of stereo at 48 kHz with its headers.
+const MaxMessage = 256 << 10
+
+const (
+	preludeLen = 12
+	minMessage = preludeLen + 4
 )
 
 var (
-	// ErrTooLarge means that a message says that it is larger than the reader takes.
-	ErrTooLarge = errors.New("event stream message is too large")
-	// ErrMalformed means that the bytes are no message: wrong lengths, checksums or headers. What follows them
-	// in a stream can't be read either.
-	ErrMalformed = errors.New("malformed event stream message")
-)
-
-const (
-	preludeSize = 12 // both lengths and their checksum
-	crcSize     = 4
-	// Overhead is what a message without headers and payload takes, in bytes.
-	Overhead = preludeSize + crcSize
-	// spare is what the codec's buffer wants to have free after the last byte.
-	spare = bytes.MinRead
+	// ErrTooLarge means that a message is announced as larger than MaxMessage.
+	ErrTooLarge = errors.New("the message is too large")
+	// ErrMalformed means that the bytes are no message: a checksum, a length or a header is wrong.
+	ErrMalformed = errors.New("the message is malformed")
 )
 
 // Message is one message.
-type Message = codec.Message
+type Message struct{ eventstream.Message }
 
-// Header is one header of a message; its Value is one of package eventstream of AWS's SDK.
-type Header = codec.Header
-
-// Reader reads messages from a stream. It is for one goroutine.
-type Reader struct {
-	src     io.Reader
-	most    int
-	frame   []byte
-	payload []byte
-	headers bytes.Buffer
-}
-
-// NewReader returns a reader of messages of at most most bytes, overhead and headers included.
-func NewReader(src io.Reader, most int) *Reader { return &Reader{src: src, most: most} }
-
-// Next returns the next message, which is good until the next call. It returns io.EOF where the stream ends between
-// messages, and errors that wrap ErrTooLarge, ErrMalformed or that of the stream.
-func (r *Reader) Next() (Message, error) {
-	var prelude [preludeSize]byte
-	n, err := io.ReadFull(r.src, prelude[:])
-	if n == 0 && errors.Is(err, io.EOF) {
-		return Message{}, io.EOF
+// Read reads the next message. At the end between two messages it returns io.EOF, within one io.ErrUnexpectedEOF.
+// Errors of the reader come as they are; others wrap ErrTooLarge or ErrMalformed. The reader's buffer has at least 16 bytes.
+func Read(r *bufio.Reader) (Message, error) {
+	prelude, err := r.Peek(preludeLen)
+	if errors.Is(err, io.EOF) && len(prelude) > 0 {
+		return Message{}, io.ErrUnexpectedEOF
 	}
-	if err != nil {
-		return Message{}, fmt.Errorf("read prelude: %w", cut(err))
-	}
-	size, err := checkPrelude(prelude[:], r.most)
 	if err != nil {
 		return Message{}, err
 	}
-	if cap(r.frame) < size {
-		r.frame = make([]byte, size)
+	size := binary.BigEndian.Uint32(prelude)
+	if size > MaxMessage {
+		return Message{}, fmt.Errorf("%w: %d bytes", ErrTooLarge, size)
 	}
-	r.frame = r.frame[:size]
-	copy(r.frame, prelude[:])
-	if _, err := io.ReadFull(r.src, r.frame[preludeSize:]); err != nil {
-		return Message{}, fmt.Errorf("read message: %w", cut(err))
+	if size < minMessage {
+		return Message{}, fmt.Errorf("%w: %d bytes are too few", ErrMalformed, size)
 	}
-	return r.decode(r.frame)
-}
-
-// Parse returns the one message that b is. Its errors wrap ErrTooLarge, above most bytes, or ErrMalformed.
-func Parse(b []byte, most int) (Message, error) {
-	if len(b) > most {
-		return Message{}, fmt.Errorf("%d bytes: %w", len(b), ErrTooLarge)
-	}
-	if len(b) < Overhead {
-		return Message{}, fmt.Errorf("%d bytes: %w", len(b), ErrMalformed)
-	}
-	size, err := checkPrelude(b[:preludeSize], most)
-	if err != nil {
+	raw := make([]byte, size)
+	if _, err := io.ReadFull(r, raw); err != nil {
 		return Message{}, err
 	}
-	if size != len(b) {
-		return Message{}, fmt.Errorf("length of %d in %d bytes: %w", size, len(b), ErrMalformed)
-	}
-	return new(Reader).decode(b)
+	return Parse(raw)
 }
 
-// cut tells the end of the stream within a message from failures of the stream.
-func cut(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("%w: %w", ErrMalformed, io.ErrUnexpectedEOF)
+// Parse reads bytes that are exactly one message.
+func Parse(raw []byte) (Message, error) {
+	if len(raw) > MaxMessage {
+		return Message{}, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(raw))
 	}
-	return err
-}
-
-// checkPrelude returns the size of the message that a prelude begins. The checksum is looked at first: a length that
-// was damaged on the way is not to be called too large.
-func checkPrelude(prelude []byte, most int) (int, error) {
-	total, headers := binary.BigEndian.Uint32(prelude), binary.BigEndian.Uint32(prelude[4:])
-	if crc32.ChecksumIEEE(prelude[:8]) != binary.BigEndian.Uint32(prelude[8:]) {
-		return 0, fmt.Errorf("prelude checksum: %w", ErrMalformed)
+	if len(raw) < minMessage || int(binary.BigEndian.Uint32(raw)) != len(raw) {
+		return Message{}, fmt.Errorf("%w: its length is wrong", ErrMalformed)
 	}
-	if total < Overhead || headers > total-Overhead {
-		return 0, fmt.Errorf("length of %d with %d of headers: %w", total, headers, ErrMalformed)
-	}
-	if uint64(total) > uint64(most) {
-		return 0, fmt.Errorf("%d bytes: %w", total, ErrTooLarge)
-	}
-	return int(total), nil
-}
-
-// decode reads a message whose prelude is right.
-func (r *Reader) decode(frame []byte) (Message, error) {
-	if cap(r.payload) < len(frame)+spare {
-		r.payload = make([]byte, 0, len(frame)+spare)
-	}
-	m, err := codec.NewDecoder().Decode(bytes.NewReader(frame), r.payload)
+	in := bytes.NewReader(raw)
+	m, err := eventstream.NewDecoder().Decode(in, nil)
 	if err != nil {
-		// The frame is whole, so an end of input is a header that is longer than the headers.
-		return Message{}, fmt.Errorf("%w: %v", ErrMalformed, err) //nolint:errorlint // io.EOF must not show through
+		return Message{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	// The codec keeps the last of two headers with one name, and takes a cut name for the end. What it writes of what
-	// it read is then not what was there.
-	r.headers.Reset()
-	if err := codec.EncodeHeaders(&r.headers, m.Headers); err != nil {
-		return Message{}, fmt.Errorf("%w: headers: %w", ErrMalformed, err)
+	if in.Len() > 0 {
+		return Message{}, fmt.Errorf("%w: there is more behind it", ErrMalformed)
 	}
-	end := preludeSize + int(binary.BigEndian.Uint32(frame[4:]))
-	if !bytes.Equal(r.headers.Bytes(), frame[preludeSize:end]) {
-		return Message{}, fmt.Errorf("headers are not unique or not whole: %w", ErrMalformed)
-	}
-	return m, nil
+	return Message{m}, nil
 }
 
-// Encode returns the bytes of a message.
-func Encode(m Message) ([]byte, error) {
-	var b bytes.Buffer
-	if err := codec.NewEncoder().Encode(&b, m); err != nil {
-		return nil, fmt.Errorf("encode event stream message: %w", err)
-	}
-	return b.Bytes(), nil
-}
-
-// Text returns a header of type string; empty when there is none.
-func Text(m Message, name string) string {
-	if v, ok := m.Headers.Get(name).(codec.StringValue); ok {
+// Text returns a header of type string, or "".
+func (m Message) Text(name string) string {
+	if v, ok := m.Headers.Get(name).(eventstream.StringValue); ok {
 		return string(v)
 	}
 	return ""
 }
 
-// String makes a header of type string.
-func String(name, value string) Header { return Header{Name: name, Value: codec.StringValue(value)} }
+// Signature returns the date and the signature of a signed message, which has another one as its payload.
+func (m Message) Signature() (date time.Time, signature []byte, ok bool) {
+	d, dated := m.Headers.Get(dateHeader).(eventstream.TimestampValue)
+	s, signed := m.Headers.Get(signatureHeader).(eventstream.BytesValue)
+	return time.Time(d), s, dated && signed
+}
 
-// The headers of a signed envelope (spec streaming.md §3.2).
 const (
-	headerDate      = ":date"
-	headerSignature = ":chunk-signature"
+	dateHeader      = ":date"
+	signatureHeader = ":chunk-signature"
 )
 
-// Envelope is what a signed message says of the message in its payload.
-type Envelope struct {
-	// Date is when it was signed, to the millisecond.
-	Date time.Time
-	// Signature is raw, 32 bytes.
-	Signature []byte
-	// Payload is the bytes of the message inside; none at the end of the stream.
-	Payload []byte
+// Event encodes a message that tells of something.
+func Event(kind, contentType string, payload []byte) ([]byte, error) {
+	return encode(payload, ":message-type", "event", ":event-type", kind, ":content-type", contentType)
 }
 
-// Open returns the envelope that a message is, or false for a message that is none. One with a part of an envelope's
-// headers, or with others besides, is an error that wraps ErrMalformed.
-func Open(m Message) (e Envelope, signed bool, err error) {
-	date, signature := m.Headers.Get(headerDate), m.Headers.Get(headerSignature)
-	if date == nil && signature == nil {
-		return Envelope{}, false, nil
-	}
-	d, isTime := date.(codec.TimestampValue)
-	s, isBytes := signature.(codec.BytesValue)
-	if !isTime || !isBytes || len(m.Headers) != 2 || len(s) != 32 {
-		return Envelope{}, true, fmt.Errorf("a signed envelope has :date and :chunk-signature alone: %w", ErrMalformed)
-	}
-	return Envelope{Date: time.Time(d).UTC(), Signature: s, Payload: m.Payload}, true, nil
+// Exception encodes a message that ends a stream.
+func Exception(kind, contentType string, payload []byte) ([]byte, error) {
+	return encode(payload, ":message-type", "exception", ":exception-type", kind, ":content-type", contentType)
 }
 
-// Seal is Open backwards.
-func Seal(e Envelope) Message {
-	return Message{
-		Headers: codec.Headers{
-			{Name: headerDate, Value: codec.TimestampValue(e.Date)},
-			{Name: headerSignature, Value: codec.BytesValue(e.Signature)},
-		},
-		Payload: e.Payload,
+func encode(payload []byte, headers ...string) ([]byte, error) {
+	m := eventstream.Message{Payload: payload}
+	for i := 0; i+1 < len(headers); i += 2 {
+		m.Headers.Set(headers[i], eventstream.StringValue(headers[i+1]))
 	}
-}
-
-// EncodedDate is the :date header as it stands on the wire, which is what is signed of it.
-func EncodedDate(date time.Time) []byte {
-	b := append([]byte{byte(len(headerDate))}, headerDate...)
-	b = append(b, 8) // the type of a timestamp
-	return binary.BigEndian.AppendUint64(b, uint64(date.UnixMilli()))
+	var out bytes.Buffer
+	if err := eventstream.NewEncoder().Encode(&out, m); err != nil {
+		return nil, fmt.Errorf("encode message: %w", err)
+	}
+	return out.Bytes(), nil
 }

@@ -166,7 +166,7 @@ func canonicalHeaders(b *strings.Builder, r *http.Request, names []string) {
 // headerValues finds what net/http moved out of the header map, too.
 func headerValues(r *http.Request, name string) []string {
 	switch name {
-	case "host":
+	case "host", authority:
 		return []string{r.Host}
 	case "transfer-encoding":
 		return r.TransferEncoding

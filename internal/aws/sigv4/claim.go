@@ -258,6 +258,9 @@ func (c *Claim) checkDate() error {
 		"s3", s3)
 }
 
+// authority is HTTP/2's name for the host, which clients of streams sign.
+const authority = ":authority"
+
 // parseSignedHeaders reads "host;x-amz-date": lower case, sorted, each once, host among them.
 func parseSignedHeaders(list string) ([]string, error) {
 	names := strings.Split(list, ";")
@@ -265,14 +268,14 @@ func parseSignedHeaders(list string) ([]string, error) {
 		return nil, fmt.Errorf("SignedHeaders names more than %d headers", maxSignedHeaders)
 	}
 	for i, name := range names {
-		if name == "" || strings.ToLower(name) != name || strings.ContainsAny(name, " \t\r\n:,") {
+		if name == "" || strings.ToLower(name) != name || name != authority && strings.ContainsAny(name, " \t\r\n:,") {
 			return nil, fmt.Errorf("SignedHeaders is mal-formed")
 		}
 		if i > 0 && names[i-1] >= name {
 			return nil, fmt.Errorf("SignedHeaders is not in canonical order")
 		}
 	}
-	if !slices.Contains(names, "host") {
+	if !slices.Contains(names, "host") && !slices.Contains(names, authority) {
 		return nil, fmt.Errorf("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization")
 	}
 	return names, nil

@@ -53,11 +53,11 @@ type Rules struct {
 	// header, and leaves it to Body to hold the content against it: S3. Elsewhere the
 	// payload's hash is always computed before the signature is.
 	OpaquePayload bool
-	// Events are for requests that open an event stream: x-amz-content-sha256 is StreamingEvents, or the hash of
-	// nothing, which it is taken for where it is absent. The body is not looked at.
-	Events bool
 	// MaxExpires is the longest life of a presigned URL; zero means seven days.
 	MaxExpires time.Duration
+	// Events says that the body is a stream of events, which are signed one by one or, behind a presigned URL, need not be:
+	// the body is not read.
+	Events bool
 }
 
 // RulesFor returns the rules of a service by its signing name.
@@ -160,7 +160,12 @@ func (v *Verifier) Verify(ctx context.Context, r *http.Request, c *Claim, rules 
 		}
 		return &Verified{Claim: c, Credential: cred, Payload: payload}, nil
 	}
-	if !rules.OpaquePayload && !rules.Events {
+	switch {
+	case rules.Events && c.Presigned:
+		payload = emptyHash
+	case rules.Events && payload != streamingEvents:
+		return nil, awserr.Fail(awserr.BadPayloadHash, "ArgumentName", "x-amz-content-sha256", "ArgumentValue", clip(payload))
+	case !rules.Events && !rules.OpaquePayload:
 		computed, err := bodyHash()
 		if err != nil {
 			return nil, err
@@ -220,9 +225,6 @@ func declaredPayload(r *http.Request, c *Claim, rules Rules) (string, error) {
 	if len(values) == 1 {
 		literal = values[0]
 	}
-	if rules.Events {
-		return eventsPayload(literal)
-	}
 	if !rules.OpaquePayload {
 		return literal, nil
 	}
@@ -245,18 +247,6 @@ func declaredPayload(r *http.Request, c *Claim, rules Rules) (string, error) {
 		return "", awserr.Fail(awserr.BadPayloadHash, "ArgumentName", "x-amz-content-sha256", "ArgumentValue", clip(literal))
 	}
 	return literal, nil
-}
-
-// eventsPayload returns the literal that a request which opens an event stream was signed with. AWS's SDKs name
-// StreamingEvents; amazon-transcribe for Python and presigned URLs name nothing, and sign an empty body.
-func eventsPayload(literal string) (string, error) {
-	switch literal {
-	case "", emptyHash:
-		return emptyHash, nil
-	case StreamingEvents:
-		return literal, nil
-	}
-	return "", awserr.Fail(awserr.BadPayloadHash, "ArgumentName", "x-amz-content-sha256", "ArgumentValue", clip(literal))
 }
 
 // checkSigned demands that every x-amz-* header is signed: X-Amz-Target decides what is done, and S3's

@@ -20,6 +20,7 @@ import (
 
 	"github.com/dictum/dictum/internal/inference"
 	"github.com/dictum/dictum/internal/speech"
+	"github.com/dictum/dictum/internal/speech/live"
 	"github.com/dictum/dictum/internal/speech/speakers"
 	"github.com/dictum/dictum/internal/speech/vad"
 	"github.com/dictum/dictum/internal/speech/whisper"
@@ -84,8 +85,9 @@ type models struct {
 	whisper *whisper.Model
 	vad     *vad.Detector
 	batch   *whisper.Batch
-	// speakers is loaded at first use.
+	// speakers and english are loaded at first use.
 	speakers *speakers.Model
+	english  *live.English
 }
 
 // New makes an engine. It loads nothing yet: models are loaded by Preload, or by the
@@ -196,6 +198,9 @@ func (m *models) close() error {
 	}
 	if m.speakers != nil {
 		errs = append(errs, m.speakers.Close())
+	}
+	if m.english != nil {
+		errs = append(errs, m.english.Model.Close())
 	}
 	return errors.Join(errs...)
 }

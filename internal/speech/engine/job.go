@@ -120,8 +120,12 @@ func (e *Engine) Recognize(ctx context.Context, audio speech.SampleReader, setti
 
 // enter counts a caller in, unless the engine is closed.
 func (e *Engine) enter() error {
-	e.load <- struct{}{}
-	defer func() { <-e.load }()
+	select {
+	case e.load <- struct{}{}:
+		defer func() { <-e.load }()
+	case <-e.ctx.Done(): // Close has the lock and waits for callers, of which a live session is one
+		return fmt.Errorf("engine is closed: %w", speech.ErrInterrupted)
+	}
 	if e.closed {
 		return fmt.Errorf("engine is closed: %w", speech.ErrInterrupted)
 	}

@@ -26,6 +26,8 @@ type Stats struct {
 	Searches int64
 	// Jobs is the number of jobs under way, Active that of windows being decoded.
 	Jobs, Active int64
+	// Streams is the number of live sessions.
+	Streams int64
 	// QueuedLive, QueuedInteractive and QueuedBatch are windows that wait.
 	QueuedLive, QueuedInteractive, QueuedBatch int
 	// Loaded is set when the models are in memory.
@@ -38,7 +40,7 @@ type counters struct {
 	windows, tokens, steps atomic.Int64
 	retries, dropped       atomic.Int64
 	searches               atomic.Int64
-	jobs, active           atomic.Int64
+	jobs, active, streams  atomic.Int64
 	loaded                 atomic.Bool
 }
 
@@ -50,7 +52,7 @@ func (e *Engine) Stats() Stats {
 		AudioSeconds: seconds(&c.audio), EncodeSeconds: seconds(&c.encode), DecodeSeconds: seconds(&c.decode),
 		Windows: c.windows.Load(), Tokens: c.tokens.Load(), Steps: c.steps.Load(),
 		Retries: c.retries.Load(), Searches: c.searches.Load(), Dropped: c.dropped.Load(),
-		Jobs: c.jobs.Load(), Active: c.active.Load(), Loaded: c.loaded.Load(),
+		Jobs: c.jobs.Load(), Active: c.active.Load(), Streams: c.streams.Load(), Loaded: c.loaded.Load(),
 	}
 	s.BusySeconds = s.EncodeSeconds + s.DecodeSeconds
 	queued := e.queue.lengths()

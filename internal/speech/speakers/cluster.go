@@ -46,12 +46,18 @@ type cluster struct {
 	sum   vector
 	line  line
 	count int
+	// long tells that the line is that of longLine samples or more.
+	long bool
 }
 
-// similarity is the mean cosine between members, less what their lines differ by.
+// similarity is the mean cosine between members, less what their lines differ by, if both are long enough to know.
 func (c *cluster) similarity(d *cluster) float64 {
-	a, b := c.meanLine(), d.meanLine()
-	return c.sum.dot(&d.sum)/float64(c.count*d.count) - a.cost(&b)
+	s := c.sum.dot(&d.sum) / float64(c.count*d.count)
+	if c.long && d.long {
+		a, b := c.meanLine(), d.meanLine()
+		s -= joinLine * a.cost(&b)
+	}
+	return s
 }
 
 func (c *cluster) meanLine() line {
@@ -164,6 +170,7 @@ func gather(members []cluster, labels []int) []cluster {
 			sums[l].sum.add(&members[i].sum)
 			sums[l].line.add(&members[i].line, 1)
 			sums[l].count += members[i].count
+			sums[l].long = true
 		}
 	}
 	return sums
@@ -173,8 +180,7 @@ func gather(members []cluster, labels []int) []cluster {
 func centroids(clusters []cluster) []speaker {
 	cs := make([]speaker, len(clusters))
 	for i := range clusters {
-		cs[i] = speaker{voice: clusters[i].sum, line: clusters[i].meanLine()}
-		cs[i].voice.unit()
+		cs[i] = clusters[i].mean()
 	}
 	return cs
 }

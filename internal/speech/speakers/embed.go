@@ -53,7 +53,7 @@ func linesOf(f *fbank, samples []float32, pieces []piece, a activity) []measured
 		}
 		l, alone := lineOf(f, samples, vad.Span{Start: pieces[first].core.Start, End: pieces[last].core.End}, a)
 		for i := first; i <= last; i++ {
-			out[i] = measured{line: l, sure: certainty(alone)}
+			out[i] = measured{line: l, sure: certainty(alone), long: alone >= longLine}
 		}
 		first = last + 1
 	}

@@ -19,6 +19,11 @@ const (
 	speechBelow = 5
 	// sureLine is the length, in samples, from which the line of a stretch is taken as it is measured.
 	sureLine = second
+	// longLine is the length from which the line of a stretch may keep it from being joined with another: single words,
+	// digits that are read out one by one, differ more by their phones than telephones do.
+	longLine = second * 9 / 5
+	// joinLine is how much of the cost of a distance between lines counts then.
+	joinLine = 0.5
 	// lineWeight is what a squared distance between lines takes off a cosine of voices, and mostLine the most that is taken
 	// off: a voice that is surely the same stays the same when the line changes, one that may be two is parted by it.
 	lineWeight = 0.3
@@ -89,20 +94,25 @@ func (l *line) towards(mean *line, share float32) line {
 	return out
 }
 
-// cost is what the distance between two lines takes off the similarity of voices.
-func (l *line) cost(m *line) float64 {
+// distance is the squared distance between two lines.
+func (l *line) distance(m *line) float64 {
 	sum := 0.0
 	for i := range l {
 		d := float64(l[i] - m[i])
 		sum += d * d
 	}
-	return min(mostLine, lineWeight*sum/lineBands)
+	return sum
 }
+
+// cost is what the distance between two lines takes off the similarity of voices.
+func (l *line) cost(m *line) float64 { return min(mostLine, lineWeight*l.distance(m)/lineBands) }
 
 // measured is a line as a stretch has it, and how far that is to be trusted, from 0 to 1.
 type measured struct {
 	line line
 	sure float64
+	// long tells that the line was measured over longLine samples or more.
+	long bool
 }
 
 // certainty is how far the line of so many samples is to be trusted: it errs by the phones that happen to be in them.

@@ -3,8 +3,8 @@ package speakers
 const (
 	// changeCost is what a change of speaker costs, in cosine, within a stretch of speech,
 	// and pauseCost what it costs across a pause.
-	changeCost = 0.25
-	pauseCost  = 0.1
+	changeCost = 0.4
+	pauseCost  = 0.25
 )
 
 // resegment finds the most likely sequence of speakers by Viterbi's algorithm: each window

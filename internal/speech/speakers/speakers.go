@@ -120,7 +120,7 @@ type window struct {
 	// windows of a stretch overlap, these parts do not.
 	start, end int
 	stretch    int
-	// weak marks a window too short to make a speaker of its own.
+	// weak marks a window too short or too faint to make a speaker of its own.
 	weak bool
 }
 
@@ -155,7 +155,7 @@ func (d *Diarizer) Add(ctx context.Context, w vad.Window) error {
 		}
 		d.windows = append(d.windows, window{
 			voice: voices[i], measured: lines[i], start: w.Source(p.core.Start, false), end: w.Source(p.core.End, true),
-			stretch: d.stretch, weak: p.span.Len() < minVoice,
+			stretch: d.stretch, weak: p.faint || p.span.Len() < minVoice,
 		})
 	}
 	d.overlaps = append(d.overlaps, activity.crossings(&w)...)
@@ -167,7 +167,7 @@ func (d *Diarizer) Add(ctx context.Context, w vad.Window) error {
 const (
 	// joinCosine is the least mean similarity at which two clusters are one speaker: voices of one have a mean cosine of
 	// 0.5 to 0.7, less in noise, those of two one below 0.3. The lines' difference comes off.
-	joinCosine = 0.22
+	joinCosine = 0.26
 	// blockWindows is how many windows are clustered together; the clusters of earlier
 	// blocks stay together from then on. Pairs of windows cost time and memory, and two
 	// hours have 14,000 windows.
@@ -196,7 +196,7 @@ func (d *Diarizer) freeze() {
 func (d *Diarizer) singles(windows []window) []cluster {
 	cs, mean := make([]cluster, len(windows)), d.lines.mean()
 	for i := range windows {
-		cs[i] = cluster{sum: windows[i].voice, line: windows[i].trusted(&mean), count: 1}
+		cs[i] = cluster{sum: windows[i].voice, line: windows[i].trusted(&mean), count: 1, long: windows[i].long}
 	}
 	return cs
 }
@@ -255,6 +255,10 @@ func (d *Diarizer) speakers() []int {
 	}
 	cs := d.count()
 	labels := resegment(d.windows, d.lines.mean(), cs)
+	// Once more with what speakers have said by that: short windows, which make no speakers, now count.
+	all := gather(d.singles(d.windows), labels)
+	cs = centroids(slices.DeleteFunc(all, func(c cluster) bool { return c.count == 0 }))
+	labels = resegment(d.windows, d.lines.mean(), cs)
 	d.given, d.voices = keepNumbers(labels, d.given, d.voices)
 	return d.given
 }
@@ -263,9 +267,13 @@ func (d *Diarizer) speakers() []int {
 func (d *Diarizer) count() []speaker {
 	// The first clusters are those of frozen blocks, then come the windows of the open one.
 	clusters := slices.Clone(d.frozen)
+	stretches := make([]int, len(clusters))
+	for i := range stretches {
+		stretches[i] = -1 - i
+	}
 	for i, c := range d.singles(d.windows[len(d.homes):]) {
-		if !d.windows[len(d.homes)+i].weak {
-			clusters = append(clusters, c)
+		if w := &d.windows[len(d.homes)+i]; !w.weak {
+			clusters, stretches = append(clusters, c), append(stretches, w.stretch)
 		}
 	}
 	if len(clusters) == 0 { // nothing but short sounds: one speaker, until more is heard
@@ -277,7 +285,8 @@ func (d *Diarizer) count() []speaker {
 		total += c.count
 	}
 	least := min(max(minWindows, int(minShare*float64(total))), enoughWindows)
-	joined := gather(clusters, agglomerate(clusters, joinCosine, len(clusters)))
+	labels := agglomerate(clusters, joinCosine, len(clusters))
+	joined := gather(clusters, labels)
 	// Twice: what was a straggler's goes to whom it is most like, and moves the centroid.
 	for range 2 {
 		kept := slices.DeleteFunc(slices.Clone(joined), func(c cluster) bool { return c.count < least })
@@ -285,12 +294,12 @@ func (d *Diarizer) count() []speaker {
 			kept = []cluster{slices.MaxFunc(joined, func(a, b cluster) int { return a.count - b.count })}
 		}
 		cs := centroids(kept)
-		labels := make([]int, len(clusters))
 		for i := range clusters {
 			labels[i] = closest(&clusters[i], cs)
 		}
 		joined = slices.DeleteFunc(gather(clusters, labels), func(c cluster) bool { return c.count == 0 })
 	}
+	joined = slices.DeleteFunc(gather(clusters, part(clusters, stretches, labels)), func(c cluster) bool { return c.count == 0 })
 	if len(joined) > d.limit {
 		joined = gather(joined, agglomerate(joined, joinCosine, d.limit))
 	}

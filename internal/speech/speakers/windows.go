@@ -1,6 +1,8 @@
 package speakers
 
 import (
+	"slices"
+
 	"github.com/dictum/dictum/internal/speech"
 	"github.com/dictum/dictum/internal/speech/vad"
 )
@@ -26,10 +28,14 @@ type piece struct {
 	span, core vad.Span
 	// stretch is the number of the stretch of speech that the piece is of.
 	stretch int
+	// faint marks speech that voice activity detection does not hear.
+	faint bool
 }
 
 // cut cuts the speech of a window into pieces: at pauses, where one voice gives way to
-// another, and then every half second.
+// another, and then every half second. What the segmentation model hears beyond voice
+// activity detection, quiet speech and the ends of words, is given to the piece beside it,
+// or else is a faint piece.
 func cut(w vad.Window, a activity) []piece {
 	var pieces []piece
 	number := 0
@@ -39,7 +45,39 @@ func cut(w vad.Window, a activity) []piece {
 			number++
 		}
 	}
+	for _, h := range a.heard() {
+		first, _ := slices.BinarySearchFunc(pieces, h.Start, func(p piece, at int) int { return p.core.End - 1 - at })
+		after, _ := slices.BinarySearchFunc(pieces, h.End, func(p piece, at int) int { return p.core.Start - at })
+		if first < after {
+			p := &pieces[first].core
+			p.Start = min(p.Start, h.Start)
+			p = &pieces[after-1].core
+			p.End = max(p.End, h.End)
+			continue
+		}
+		if h.Len() >= minStretch {
+			faint := slide(h, number)
+			for i := range faint {
+				faint[i].faint = true
+			}
+			pieces = slices.Insert(pieces, first, faint...)
+			number++
+		}
+	}
 	return pieces
+}
+
+// heard are the spans in which the segmentation model hears anybody.
+func (a activity) heard() []vad.Span {
+	var out []vad.Span
+	for _, s := range a {
+		if last := len(out) - 1; s.voices != 0 && last >= 0 && s.span.Start <= out[last].End {
+			out[last].End = s.span.End
+		} else if s.voices != 0 {
+			out = append(out, s.span)
+		}
+	}
+	return out
 }
 
 // stretches joins speech across short pauses, drops what is too short, and adds margins.

@@ -104,7 +104,7 @@ func (s *Stream) Close() error {
 const ChunkSamples = framesPerRun * FrameSamples
 
 // Detect returns the probability of speech in each frame of the next samples:
-// ChunkSamples of them, or fewer at the end of the audio, where the last frame is filled
+// at most ChunkSamples of them, whole frames; at the end of the audio the last frame is filled
 // up with silence. The slice is valid until the next call.
 func (s *Stream) Detect(ctx context.Context, samples []float32) ([]float32, error) {
 	if len(samples) > ChunkSamples {
@@ -112,6 +112,9 @@ func (s *Stream) Detect(ctx context.Context, samples []float32) ([]float32, erro
 	}
 	const row = contextSamples + FrameSamples
 	n := (len(samples) + FrameSamples - 1) / FrameSamples
+	if n == 0 {
+		return nil, nil
+	}
 	data := s.frames.Data()
 	clear(data)
 	for i := range n {
@@ -123,8 +126,20 @@ func (s *Stream) Detect(ctx context.Context, samples []float32) ([]float32, erro
 	d := s.detector
 	in, out := s.state[s.current], s.state[1-s.current]
 	inputs, outputs := make([]inference.Value, 3), make([]inference.Value, 3)
-	inputs[d.input], inputs[d.h], inputs[d.c] = s.frames, in[0], in[1]
-	outputs[d.probs], outputs[d.hn], outputs[d.cn] = s.probs, out[0], out[1]
+	frames, probs := s.frames, s.probs
+	if n < framesPerRun { // live audio comes in small pieces
+		var err error
+		if frames, err = s.frames.View(0, int64(n), row); err != nil {
+			return nil, fmt.Errorf("detect speech: %w", err)
+		}
+		defer frames.Close() // a view frees nothing that could fail
+		if probs, err = s.probs.View(0, int64(n)); err != nil {
+			return nil, fmt.Errorf("detect speech: %w", err)
+		}
+		defer probs.Close()
+	}
+	inputs[d.input], inputs[d.h], inputs[d.c] = frames, in[0], in[1]
+	outputs[d.probs], outputs[d.hn], outputs[d.cn] = probs, out[0], out[1]
 	if err := d.session.Run(ctx, inputs, outputs); err != nil {
 		return nil, fmt.Errorf("detect speech: %w", err)
 	}

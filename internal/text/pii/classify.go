@@ -408,7 +408,54 @@ func formOf(t *turn, r *run) (string, float64) {
 	case postcode(r.code) && (r.shouted || r.words):
 		return Address, scoreGuess
 	}
+	return byLength(t, r)
+}
+
+// byLength guesses what a run is of which nothing is known but how long it is: who reads a long number out in a call, and does
+// not say what it is, was asked for it. Better an order too many is taken out than an account too few.
+func byLength(t *turn, r *run) (string, float64) {
+	for i := r.lo; i < r.hi; i++ {
+		if t.toks[i].text == "/" { // a date
+			return "", 0
+		}
+	}
+	n := len(r.code)
+	switch {
+	case r.letters > 0 && r.letters <= 2 && r.digits >= 6 && n <= 10 && r.code[r.letters-1] >= 'A':
+		return Passport, scoreGuess
+	case r.letters > 0:
+		return "", 0
+	case n == 4 && opens(t, r) && !year(r.code) && r.code != "1234": // who tests a line counts
+		return PIN, scoreGuess
+	case n == 6 && len(r.groups) >= 2:
+		return BankRouting, scoreGuess
+	case n == 7 || n == 8 || n == 10 || n == 11:
+		return BankAccount, scoreGuess
+	case n == 9 && len(r.groups) == 1 && aba(r.code):
+		return BankRouting, scoreGuess
+	case n == 9 && len(r.groups) > 1:
+		return SSN, scoreGuess
+	case n == 9:
+		return Passport, scoreGuess
+	case n >= 12 && n <= 19:
+		return Card, scoreGuess
+	}
 	return "", 0
+}
+
+// opens tells that a turn begins with a run: it is an answer.
+func opens(t *turn, r *run) bool {
+	for i := range r.lo {
+		if t.toks[i].kind != markToken && !fillers[t.toks[i].low] && !t.toks[i].is("yes", "yeah", "okay", "ok", "sure", "right", "it's", "its", "is", "it", "that's", "so") {
+			return false
+		}
+	}
+	return true
+}
+
+// year tells whether four digits are a year of our times.
+func year(digits string) bool {
+	return strings.HasPrefix(digits, "19") || strings.HasPrefix(digits, "20")
 }
 
 // dashed tells that a number is written in groups of these lengths with dashes between.

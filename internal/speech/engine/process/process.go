@@ -23,6 +23,7 @@ const SocketFD = 3
 // Paths of the child's API, settings travel as JSON in a header.
 const (
 	pathRecognize  = "/recognize"
+	pathListen     = "/listen"
 	pathEntities   = "/entities"
 	pathPreload    = "/preload"
 	pathStats      = "/stats"
@@ -132,7 +133,7 @@ type errSend struct{ error }
 
 func (e errSend) Unwrap() error { return e.error }
 
-func encodeSettings(s speech.Settings) (string, error) {
+func encodeSettings(s any) (string, error) {
 	b, err := json.Marshal(s)
 	return string(b), err
 }

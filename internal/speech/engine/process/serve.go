@@ -19,6 +19,7 @@ import (
 // Backend is what the child serves: the engine.
 type Backend interface {
 	speech.Recognizer
+	speech.LiveRecognizer
 	pii.Tagger
 	// Preload loads the models now instead of at first use.
 	Preload(ctx context.Context) error
@@ -50,6 +51,7 @@ func Serve(ctx context.Context, conn net.Conn, backend Backend) {
 	defer stop()
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+pathRecognize, func(w http.ResponseWriter, r *http.Request) { serveRecognize(w, r, backend) })
+	mux.HandleFunc("POST "+pathListen, func(w http.ResponseWriter, r *http.Request) { serveListen(w, r, backend) })
 	mux.HandleFunc("POST "+pathEntities, func(w http.ResponseWriter, r *http.Request) { serveEntities(w, r, backend) })
 	mux.HandleFunc("POST "+pathPreload, func(w http.ResponseWriter, r *http.Request) {
 		if err := backend.Preload(r.Context()); err != nil {

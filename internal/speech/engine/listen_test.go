@@ -1,0 +1,131 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/dictum/dictum/internal/speech"
+)
+
+// listen has a session hear all samples and returns its results.
+func listen(t *testing.T, e speech.LiveRecognizer, settings speech.LiveSettings, samples []float32) []speech.LiveResult {
+	t.Helper()
+	l, err := e.Listen(t.Context(), settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for at := 0; at < len(samples); at += 1600 {
+			if l.Write(t.Context(), samples[at:min(at+1600, len(samples))]) != nil {
+				return
+			}
+		}
+		_ = l.Finish()
+	}()
+	var results []speech.LiveResult
+	for {
+		r, err := l.Next(t.Context())
+		if errors.Is(err, io.EOF) {
+			return results
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		results = append(results, r)
+	}
+}
+
+func finals(results []speech.LiveResult) string {
+	var b strings.Builder
+	for _, r := range results {
+		if !r.Partial {
+			for _, i := range r.Segment.Items {
+				if i.Kind == speech.Word {
+					b.WriteString(strings.ToLower(i.Text) + " ")
+				}
+			}
+		}
+	}
+	return b.String()
+}
+
+func TestListen(t *testing.T) {
+	e := loaded(t)
+	reading := sample(t, "two_cities.wav")[:9*speech.SampleRate]
+	results := listen(t, e, speech.LiveSettings{Language: "en", Stability: speech.StabilityHigh}, reading)
+	if text := finals(results); !strings.Contains(text, "it was the best of times it was the worst of times it was the age of wisdom") {
+		t.Errorf("finals %q", text)
+	}
+	number, ended := 0, map[int]bool{}
+	for _, r := range results {
+		if ended[r.Number] || r.Number < number {
+			t.Errorf("result of %d after its final, or out of order", r.Number)
+		}
+		number, ended[r.Number] = r.Number, !r.Partial
+		if !r.Partial && r.Stable != len(r.Segment.Items) {
+			t.Errorf("%d of %d items are stable in a final", r.Stable, len(r.Segment.Items))
+		}
+	}
+	for n, final := range ended {
+		if !final {
+			t.Errorf("segment %d has no final", n)
+		}
+	}
+}
+
+func TestListenHearsNothingWhereNobodySpeaks(t *testing.T) {
+	e := loaded(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	noise, tone := make([]float32, 8*speech.SampleRate), make([]float32, 8*speech.SampleRate)
+	for i := range noise {
+		noise[i] = float32(random.NormFloat64()) * 0.05
+		for _, hertz := range []float64{262, 330, 392} { // a chord on hold
+			tone[i] += 0.1 * float32(math.Sin(2*math.Pi*hertz*float64(i)/speech.SampleRate))
+		}
+	}
+	for name, audio := range map[string][]float32{"silence": make([]float32, 8*speech.SampleRate), "noise": noise, "a chord": tone} {
+		t.Run(name, func(t *testing.T) {
+			if results := listen(t, e, speech.LiveSettings{Language: "en"}, audio); len(results) > 0 {
+				t.Errorf("heard %q", finals(results))
+			}
+		})
+	}
+}
+
+func TestListenInAnotherLanguage(t *testing.T) {
+	e := loaded(t)
+	reading := sample(t, "two_cities.wav")[:5*speech.SampleRate]
+	results := listen(t, e, speech.LiveSettings{LanguageCandidates: []string{"en", "es"}}, reading)
+	last := results[len(results)-1]
+	if last.Segment.Language != "en" || len(last.Languages) == 0 || last.Languages[0].Language != "en" {
+		t.Errorf("language %q, scores %v", last.Segment.Language, last.Languages)
+	}
+	if _, err := e.Listen(t.Context(), speech.LiveSettings{Language: "xx"}); err == nil {
+		t.Error("a language that is none is taken")
+	}
+}
+
+func TestListenEndsWithItsContext(t *testing.T) {
+	e := loaded(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	l, err := e.Listen(ctx, speech.LiveSettings{Language: "en"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := l.Next(t.Context()); !errors.Is(err, context.Canceled) {
+		t.Errorf("the error is %v", err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if streams := e.Stats().Streams; streams != 0 {
+		t.Errorf("%d streams are left", streams)
+	}
+}
