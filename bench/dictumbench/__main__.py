@@ -8,6 +8,7 @@ import platform
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 
 from . import accuracy, corpus, dialogues, diarization, languages, peer, product, redaction, words
@@ -15,9 +16,9 @@ from .accuracy import Comparison
 from .report import Report
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PARTS = ("speed", "queue", "accuracy", "languages", "features", "hours", "api", "crash", "speakers", "pii")
+PARTS = ("speed", "queue", "accuracy", "languages", "features", "hours", "api", "crash", "live", "speakers", "pii")
 ASKED = ("speakers", "pii")  # run when named
-TOOLS = ("load", "speakers", "survive")  # bench's Go programs
+TOOLS = ("live", "load", "speakers", "survive")  # bench's Go programs
 
 
 def arguments() -> argparse.Namespace:
@@ -241,6 +242,29 @@ class Run:
         self.report.section(f"Speakers: cost on {audio:.0f} s, without recognition", "", "x real time", "cpu s a second")
         self.report.row("Resemblyzer, spectral clustering", f"{audio / peers['wall_seconds']:.1f}", f"{peers['cpu_seconds'] / audio:.3f}")
         self.report.row("Dictum", f"{audio / cost['wall_s']:.1f}", f"{cost['cpu_s'] / audio:.3f}", must="0.09 cpu s a second", met=cost["cpu_s"] <= 0.09 * audio)
+
+    def live(self) -> None:
+        length, musts = 60, {1: (600, 700, 1100), 4: (600, 700, 1100)}
+        english = [self.reading, *(path for path, language in self.recordings.queue if language == "en")]
+        french = [path for path, language in self.recordings.queue if language == "fr"]
+        references = self.work / "live-references.json"
+        self.report.section(f"Live: ms after the end of a word or of speech, {length} s a stream at the pace of speech", "",
+                            "first partial: median", "95 %", "final: median", "95 %", "99 %")
+        for language, files, counts in (("en", english, (1, 4, 8, 16)), ("fr", french, (1, 4))):
+            for n in counts:
+                r = self._go("live", "-streams", str(n), "-language", language, "-length", f"{length}s", "-references", str(references), *files)
+                p, f = r["partial_ms"], r["final_ms"]
+                must = {}
+                if language == "en" and n in musts:
+                    a, b, c = musts[n]
+                    must = {"must": f"{a} (95 %); {b}, {c} (95 %)", "met": p["p95"] <= a and f["median"] <= b and f["p95"] <= c}
+                self.report.row(f"Dictum, {n} x {language}, {100 * r['found'] / r['words']:.0f} % of words", *(str(v) for v in (p["median"], p["p95"], f["median"], f["p95"], f["p99"])), **must)
+            done = subprocess.run([sys.executable, "-m", "dictumbench.peerlive", "--weights", str(self.weights), "--threads", str(self.args.threads),
+                                   "--language", language, "--length", str(length), "--references", str(references), files[0]],
+                                  stdout=subprocess.PIPE, text=True, check=True)
+            r = json.loads(done.stdout)
+            p, f = r["partial_ms"], r["final_ms"]
+            self.report.row(f"LocalAgreement, faster-whisper, 1 x {language}, {100 * r['found'] / r['words']:.0f} %", *(f"{v:.0f}" for v in (p["median"], p["p95"], f["median"], f["p95"], f["p99"])))
 
     def _voices(self, speech: pathlib.Path, out: pathlib.Path, files: list[str]) -> dict:
         """Runs the peer of the part speakers; what is speech it takes from the RTTM files in a folder."""

@@ -32,8 +32,9 @@ func main() {
 	language := flag.String("language", "en", "language spoken")
 	limit := flag.Duration("length", time.Minute, "how much of each recording is played")
 	verbose := flag.Bool("v", false, "print results as they come")
+	out := flag.String("references", "", "file for the words of the recordings, with their times")
 	flag.Parse()
-	if err := run(context.Background(), *streams, *language, *limit, *verbose, flag.Args()); err != nil {
+	if err := run(context.Background(), *streams, *language, *limit, *verbose, *out, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "live:", err)
 		os.Exit(1)
 	}
@@ -41,8 +42,13 @@ func main() {
 
 // word is a word with the time at which it has been said.
 type word struct {
-	text string
-	end  time.Duration
+	text       string
+	start, end time.Duration
+}
+
+// MarshalJSON implements json.Marshaler, with times in seconds.
+func (w word) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]any{"text": w.text, "start": w.start.Seconds(), "end": w.end.Seconds()})
 }
 
 // session is what one session measured.
@@ -53,7 +59,7 @@ type session struct {
 	err            error
 }
 
-func run(ctx context.Context, streams int, language string, limit time.Duration, verbose bool, files []string) error {
+func run(ctx context.Context, streams int, language string, limit time.Duration, verbose bool, out string, files []string) error {
 	dir, err := models.Dir()
 	if err != nil {
 		return err
@@ -75,6 +81,15 @@ func run(ctx context.Context, streams int, language string, limit time.Duration,
 			return fmt.Errorf("%s: %w", file, err)
 		}
 		recordings, references = append(recordings, samples), append(references, words(t.Segments))
+	}
+	if out != "" {
+		b, err := json.Marshal(references)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(out, b, 0o600); err != nil {
+			return err
+		}
 	}
 	results := make([]session, streams)
 	var wait sync.WaitGroup
@@ -247,7 +262,7 @@ func words(segments []speech.Segment) []word {
 	for _, s := range segments {
 		for _, i := range s.Items {
 			if i.Kind == speech.Word {
-				out = append(out, word{strings.ToLower(i.Text), i.End})
+				out = append(out, word{strings.ToLower(i.Text), i.Start, i.End})
 			}
 		}
 	}

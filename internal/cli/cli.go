@@ -39,6 +39,7 @@ type commands struct {
 
 	Serve      ServeCmd      `cmd:"" help:"Run the service: the API, the console and operations."`
 	Transcribe TranscribeCmd `cmd:"" help:"Transcribe files, without a server."`
+	Listen     ListenCmd     `cmd:"" help:"Recognise audio while it comes: a file, or a pipe from arecord or ffmpeg."`
 	Redact     RedactCmd     `cmd:"" help:"Take personal information out of lines of text."`
 	Models     ModelsCmd     `cmd:"" help:"List, fetch and verify the models."`
 	Env        EnvCmd        `cmd:"" help:"Print the exports that AWS tools need to use the service."`

@@ -77,6 +77,10 @@ func (h *hearing) hear(ctx context.Context, samples []float32) error {
 			h.audio = append(h.audio, h.rest[i*frame:][:frame]...)
 			h.probs = append(h.probs, p)
 			h.notice(p)
+			// Pauses are acted on where they are, however much audio has come since: the same audio has the same finals.
+			if err := h.pause(ctx); err != nil {
+				return err
+			}
 		}
 		h.rest = append(h.rest[:0], h.rest[n:]...)
 	}
@@ -118,8 +122,9 @@ func (h *hearing) forget(place int) {
 	h.base += frames * frame
 }
 
-// recognise makes the results that are due.
-func (h *hearing) recognise(ctx context.Context) error {
+// pause ends the utterance when the speaker has paused for long enough, or talked for too long, and makes the text that
+// a final will have when the pause has just begun.
+func (h *hearing) pause(ctx context.Context) error {
 	if !h.speaking {
 		return nil
 	}
@@ -136,7 +141,13 @@ func (h *hearing) recognise(ctx context.Context) error {
 	case silence >= hush && h.hushed != h.lastEnd:
 		h.hushed, h.guess = h.lastEnd, Hypothesis{}
 		return h.partial(ctx, min(h.place(), h.lastEnd+tail))
-	case silence < hush && h.place()-max(h.decoded, h.start) >= cadence:
+	}
+	return nil
+}
+
+// recognise makes a partial result when one is due.
+func (h *hearing) recognise(ctx context.Context) error {
+	if h.speaking && h.place()-h.lastEnd < hush && h.place()-max(h.decoded, h.start) >= cadence {
 		return h.partial(ctx, h.place())
 	}
 	return nil

@@ -1,6 +1,9 @@
 package speakers
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Two people whose voices the model takes for one end in one cluster, since no two stretches of theirs differ enough. All
 // that they say differs more surely: the line of many stretches is known well, however much each errs. So a cluster is
@@ -14,6 +17,8 @@ const (
 	// partCosine is the most that the voices of the halves may have in common: halves of what one person says have 0.85
 	// to 0.95, where neither is short.
 	partCosine = 0.83
+	// partStarts is from how many places halves are looked for, besides the two farthest apart.
+	partStarts = 6
 	// partRatio is the least squared distance between the lines of the halves, in multiples of the variance of a
 	// stretch's line about its speaker's.
 	partRatio = 2
@@ -95,40 +100,84 @@ func halve(units []unit, variance float64) (half []int, apart bool) {
 	for i := range units {
 		points[i] = units[i].mean()
 	}
-	// Lloyd's algorithm, from the two points that are farthest apart.
-	var seeds [2]speaker
-	farthest := -1.0
-	for i := range points {
-		for j := range i {
-			if d := points[i].distance(&points[j]); d > farthest {
-				farthest, seeds = d, [2]speaker{points[j], points[i]}
-			}
+	best := halves{cost: math.Inf(1)}
+	for _, start := range starts(points, units) {
+		if h := lloyd(points, units, start); h.cost < best.cost {
+			best = h
 		}
 	}
-	half = make([]int, len(units))
-	var sums [2]cluster
-	var stretches [2]int
-	for range 10 {
-		sums, stretches = [2]cluster{}, [2]int{}
-		for i := range points {
-			half[i] = 0
-			if points[i].distance(&seeds[1]) < points[i].distance(&seeds[0]) {
-				half[i] = 1
+	if math.IsInf(best.cost, 1) {
+		return nil, false
+	}
+	a, b := best.sums[0].mean(), best.sums[1].mean()
+	return best.of, min(best.sums[0].count, best.sums[1].count) >= partWindows && min(best.stretches[0], best.stretches[1]) >= partStretches &&
+		a.voice.dot(&b.voice) <= partCosine && a.line.distance(&b.line) >= partRatio*lineBands*variance
+}
+
+// halves are two halves of a group.
+type halves struct {
+	of        []int // the half of each unit
+	sums      [2]cluster
+	stretches [2]int
+	cost      float64 // the squared distances from the halves' means
+}
+
+// starts are pairs of means from which halves are looked for: the two points farthest apart, and the points with most
+// windows, each with what is farthest from it.
+func starts(points []speaker, units []unit) [][2]speaker {
+	farthest := func(i int) (j int, distance float64) {
+		for k := range points {
+			if d := points[i].distance(&points[k]); d > distance {
+				j, distance = k, d
 			}
-			s := &sums[half[i]]
+		}
+		return j, distance
+	}
+	a, b, most := 0, 0, -1.0
+	for i := range points {
+		if j, d := farthest(i); d > most {
+			a, b, most = i, j, d
+		}
+	}
+	out := [][2]speaker{{points[a], points[b]}}
+	order := make([]int, len(points))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return units[j].count - units[i].count })
+	for _, i := range order[:min(partStarts, len(order))] {
+		j, _ := farthest(i)
+		out = append(out, [2]speaker{points[i], points[j]})
+	}
+	return out
+}
+
+// lloyd moves two means until each is that of the points nearest to it. Its cost is infinite when one has none.
+func lloyd(points []speaker, units []unit, means [2]speaker) halves {
+	h := halves{of: make([]int, len(points)), cost: math.Inf(1)}
+	for range 10 {
+		h.sums, h.stretches = [2]cluster{}, [2]int{}
+		cost := 0.0
+		for i := range points {
+			near, far := points[i].distance(&means[0]), points[i].distance(&means[1])
+			h.of[i] = 0
+			if far < near {
+				h.of[i], near = 1, far
+			}
+			cost += near * float64(units[i].count)
+			s := &h.sums[h.of[i]]
 			s.sum.add(&units[i].sum)
 			s.line.add(&units[i].line, 1)
 			s.count += units[i].count
-			stretches[half[i]]++
+			h.stretches[h.of[i]]++
 		}
-		if stretches[0] == 0 || stretches[1] == 0 {
-			return nil, false
+		if h.stretches[0] == 0 || h.stretches[1] == 0 {
+			return halves{cost: math.Inf(1)}
 		}
-		seeds = [2]speaker{sums[0].mean(), sums[1].mean()}
+		h.cost = cost
+		means = [2]speaker{h.sums[0].mean(), h.sums[1].mean()}
 	}
-	apart = min(sums[0].count, sums[1].count) >= partWindows && min(stretches[0], stretches[1]) >= partStretches &&
-		seeds[0].voice.dot(&seeds[1].voice) <= partCosine && seeds[0].line.distance(&seeds[1].line) >= partRatio*lineBands*variance
-	return half, apart
+	return h
 }
 
 // mean is the direction of the voices and the mean of the lines.

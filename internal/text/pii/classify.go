@@ -389,7 +389,7 @@ func formOf(t *turn, r *run) (string, float64) {
 	}
 	n := len(r.code)
 	switch {
-	case t.at(r.lo) == "+" && r.letters == 0 && n >= 8 && n <= 15:
+	case (t.at(r.lo) == "+" || t.at(r.lo) == "plus" || t.at(r.lo-1) == "plus") && r.letters == 0 && n >= 8 && n <= 15:
 		return Phone, scoreTyped
 	case r.letters == 0 && n == 9 && dashed(t, r, 3, 2, 4):
 		return SSN, scoreForm

@@ -148,7 +148,9 @@ func notCue(toks []token, f found) bool {
 		return false
 	case "exp", "sin", "pan", "mac", "handle", "tag", "tags", "parked", "tow":
 		return before == "can" || before == "to" || after == "and" && toks[f.lo].base == "tag"
-	case "code", "option", "point", "reading", "year", "pay", "paid", "charge", "event", "status", "row", "box":
+	case "reading":
+		return among(after, "that it this back them your") || before == "for"
+	case "code", "option", "point", "year", "pay", "paid", "charge", "event", "status", "row", "box":
 		return before == "post" || before == "zip" || before == "postal" || before == "sort" || before == "security" || before == "pin" || before == "area" || before == "country" || before == "dialling" || before == "dialing"
 	}
 	return false

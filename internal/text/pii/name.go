@@ -215,7 +215,8 @@ func (c *conversation) nameAt(t *turn, i int, taken []bool) (int, float64) {
 		return end, scoreLoose
 	case firstNameWords[t.toks[i].base] && t.acts(i, end):
 		return end, scoreGuess
-	case capital && firstNameWords[t.toks[i].base] && introduced && !months[t.toks[i].base] && t.alone(end):
+	case capital && firstNameWords[t.toks[i].base] && (introduced || !months[t.toks[i].base]):
+		// A capital within a sentence makes a name of a word: "ask for Rose", "and then Will said".
 		return end, scoreGuess
 	}
 	return i, 0

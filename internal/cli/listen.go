@@ -1,0 +1,216 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/term"
+
+	"github.com/dictum/dictum/internal/audio"
+	"github.com/dictum/dictum/internal/speech"
+)
+
+// ListenCmd recognises audio while it comes, with the engine in this process.
+type ListenCmd struct {
+	File     string   `arg:"" optional:"" help:"Audio file, or - for signed 16-bit little-endian samples of one channel on standard input: arecord -t raw -f S16_LE -r 16000 | dictum listen." default:"-"`
+	Language string   `help:"Language spoken: a code such as en, en-US or fr; auto identifies it, multi follows people who change it." default:"en"`
+	Among    []string `help:"Languages to choose from with auto or multi: en,es,fr." placeholder:"CODE"`
+	Rate     int      `help:"Samples per second on standard input." default:"16000"`
+	Speakers int      `help:"Tell speakers apart, at most so many." placeholder:"N"`
+	Realtime bool     `help:"Play a file at the pace of speech instead of as fast as it is recognised."`
+	Models   string   `help:"Models folder." env:"DICTUM_MODELS" placeholder:"DIR" type:"path"`
+	FFmpeg   string   `name:"ffmpeg" help:"ffmpeg for MP4, M4A, AMR and WebM; found in PATH when empty." placeholder:"PATH"`
+	Threads  int      `help:"Processor threads for recognition; 0 means all cores." default:"0"`
+}
+
+// Run implements the command. Finals are lines; on a terminal, what is being said grows in the last line.
+func (c *ListenCmd) Run(ctx context.Context, s *streams) error {
+	batch := TranscribeCmd{Language: c.Language, Among: c.Among, Speakers: c.Speakers}
+	asked, err := batch.settings()
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	source, stop, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	threads := c.Threads
+	if threads <= 0 {
+		threads = runtime.NumCPU()
+	}
+	engine, err := openEngine(c.Models, threads)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	listener, err := engine.Listen(ctx, speech.LiveSettings{
+		Language: asked.Language, LanguageCandidates: asked.LanguageCandidates, MultipleLanguages: asked.MultipleLanguages, MaxSpeakers: c.Speakers,
+	})
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return c.feed(ctx, source, listener) })
+	group.Go(func() error {
+		out := &liveText{out: s.out, width: terminalWidth(s.out), speakers: c.Speakers > 0}
+		for {
+			r, err := listener.Next(ctx)
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if err := out.show(r); err != nil {
+				return err
+			}
+		}
+	})
+	return group.Wait()
+}
+
+// open opens the file, or standard input.
+func (c *ListenCmd) open(ctx context.Context) (source speech.SampleReader, stop func(), err error) {
+	if c.File == "-" {
+		raw, err := audio.NewRaw(audio.PCM16LE, c.Rate, 1)
+		if err != nil {
+			return nil, nil, &exitError{exitUsage, fmt.Errorf("--rate %d: %w", c.Rate, err)}
+		}
+		return &rawReader{in: os.Stdin, raw: raw, buffer: make([]byte, c.Rate/10*2)}, func() {}, nil
+	}
+	file, err := os.Open(c.File)
+	if err != nil {
+		return nil, nil, err
+	}
+	stream, err := audio.Open(ctx, file, audio.Options{FFmpeg: c.FFmpeg})
+	if err != nil {
+		return nil, nil, errors.Join(err, file.Close())
+	}
+	return stream, func() { stream.Close(); file.Close() }, nil
+}
+
+// feed gives the listener the audio to its end.
+func (c *ListenCmd) feed(ctx context.Context, source speech.SampleReader, listener speech.Listener) error {
+	chunk, began, sent := make([]float32, speech.SampleRate/10), time.Now(), 0
+	for {
+		n, err := source.ReadSamples(chunk)
+		if c.Realtime && c.File != "-" {
+			sent += n
+			select {
+			case <-time.After(time.Until(began.Add(time.Duration(sent) * time.Second / speech.SampleRate))):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		if n > 0 {
+			if err := listener.Write(ctx, chunk[:n]); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return listener.Finish()
+		}
+		if err != nil {
+			return fmt.Errorf("read audio: %w", err)
+		}
+	}
+}
+
+// rawReader reads samples without a container as they come.
+type rawReader struct {
+	in     io.Reader
+	raw    *audio.Raw
+	buffer []byte
+	ready  []float32
+	ended  bool
+}
+
+// ReadSamples implements speech.SampleReader.
+func (r *rawReader) ReadSamples(dst []float32) (int, error) {
+	for len(r.ready) == 0 {
+		if r.ended {
+			return 0, io.EOF
+		}
+		n, err := r.in.Read(r.buffer)
+		r.ready = r.raw.Decode(r.buffer[:n])[0]
+		if errors.Is(err, io.EOF) {
+			r.ended = true
+			r.ready = append(r.ready, r.raw.Finish()[0]...)
+		} else if err != nil {
+			return 0, err
+		}
+	}
+	n := copy(dst, r.ready)
+	r.ready = r.ready[n:]
+	return n, nil
+}
+
+// liveText writes results: finals as lines and, on a terminal, partials in the last line.
+type liveText struct {
+	out      io.Writer
+	width    int // of the terminal; zero when there is none
+	speakers bool
+	partial  bool // the last line has one
+}
+
+func (l *liveText) show(r speech.LiveResult) error {
+	if r.Partial && l.width == 0 {
+		return nil
+	}
+	var b strings.Builder
+	if l.partial {
+		b.WriteString("\r\x1b[K")
+	}
+	line := lineOf(r.Segment)
+	if l.speakers && !r.Partial {
+		line = "spk_" + strconv.Itoa(max(0, r.Segment.Speaker-1)) + ": " + line
+	}
+	if r.Partial {
+		// The end of what is being said, as far as the line has room.
+		for utf8.RuneCountInString(line) > l.width-1 {
+			_, size := utf8.DecodeRuneInString(line)
+			line = line[size:]
+		}
+		b.WriteString(line)
+	} else {
+		b.WriteString(line + "\n")
+	}
+	l.partial = r.Partial
+	_, err := io.WriteString(l.out, b.String())
+	return err
+}
+
+// lineOf is the text of a segment.
+func lineOf(s speech.Segment) string {
+	var b strings.Builder
+	for i, item := range s.Items {
+		if i > 0 && !item.NoSpaceBefore {
+			b.WriteByte(' ')
+		}
+		b.WriteString(item.Text)
+	}
+	return b.String()
+}
+
+func terminalWidth(out io.Writer) int {
+	file, ok := out.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return 0
+	}
+	width, _, err := term.GetSize(int(file.Fd()))
+	if err != nil || width < 10 {
+		return 80
+	}
+	return width
+}
