@@ -49,6 +49,8 @@ type LiveStream struct {
 	mono    []float32
 }
 
+var _ speech.SampleReader = (*LiveStream)(nil)
+
 // liveBlock is how much is decoded at a time: the 50th part of a second.
 const liveBlock = 50
 
@@ -103,6 +105,9 @@ func (s *LiveStream) Read(dst [][]float32) (int, error) {
 		}
 	}
 }
+
+// ReadSamples implements speech.SampleReader for a stream that is not apart.
+func (s *LiveStream) ReadSamples(dst []float32) (int, error) { return s.Read([][]float32{dst}) }
 
 // open reads the header.
 func (s *LiveStream) open() (err error) {
