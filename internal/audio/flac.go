@@ -1,6 +1,7 @@
 package audio
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -29,28 +30,33 @@ func openFLACAt(offset int64) func(context.Context, *contextReader, Options) (de
 		if err != nil {
 			return nil, err
 		}
-		stream, err := flac.New(r)
-		if err != nil {
-			return nil, in.invalid("parse FLAC header", err)
-		}
-		facts := stream.Info
-		if facts.BitsPerSample < 4 || facts.BitsPerSample > 32 {
-			return nil, fmt.Errorf("FLAC with %d bits a sample: %w", facts.BitsPerSample, ErrInvalid)
-		}
-		rate := int(facts.SampleRate)
-		return &flacDecoder{
-			in:     in,
-			stream: stream,
-			scale:  1 / float32(uint64(1)<<(facts.BitsPerSample-1)),
-			facts: Info{
-				Format:     FLAC,
-				Codec:      "flac",
-				SampleRate: rate,
-				Channels:   int(facts.NChannels),
-				Duration:   time.Duration(seconds(int64(facts.NSamples), rate) * float64(time.Second)),
-			},
-		}, nil
+		return newFLACDecoder(in, r)
 	}
+}
+
+// newFLACDecoder reads the header of a stream whose bytes come from r, which reads from in.
+func newFLACDecoder(in *contextReader, r *bufio.Reader) (decoder, error) {
+	stream, err := flac.New(r)
+	if err != nil {
+		return nil, in.invalid("parse FLAC header", err)
+	}
+	facts := stream.Info
+	if facts.BitsPerSample < 4 || facts.BitsPerSample > 32 {
+		return nil, fmt.Errorf("FLAC with %d bits a sample: %w", facts.BitsPerSample, ErrInvalid)
+	}
+	rate := int(facts.SampleRate)
+	return &flacDecoder{
+		in:     in,
+		stream: stream,
+		scale:  1 / float32(uint64(1)<<(facts.BitsPerSample-1)),
+		facts: Info{
+			Format:     FLAC,
+			Codec:      "flac",
+			SampleRate: rate,
+			Channels:   int(facts.NChannels),
+			Duration:   time.Duration(seconds(int64(facts.NSamples), rate) * float64(time.Second)),
+		},
+	}, nil
 }
 
 func (d *flacDecoder) info() Info   { return d.facts }

@@ -39,16 +39,9 @@ type opusDecoder struct {
 }
 
 func newOpusDecoder(in *contextReader, pages *oggReader, serial uint32, head opusHead) (decoder, error) {
-	d := &opusDecoder{in: in, pages: pages}
-	if err := d.begin(serial, head); err != nil {
+	d, err := beginOpus(in, pages, serial, head)
+	if err != nil {
 		return nil, err
-	}
-	d.facts = Info{
-		Format:           Ogg,
-		Codec:            "opus",
-		SampleRate:       opusRate,
-		SourceSampleRate: head.inputRate,
-		Channels:         head.channels,
 	}
 	// The last page's position tells the length (RFC 7845 §4); reading goes on where it was.
 	here, err := in.Seek(0, io.SeekCurrent)
@@ -64,6 +57,22 @@ func newOpusDecoder(in *contextReader, pages *oggReader, serial uint32, head opu
 	}
 	length := seconds(last-int64(head.preSkip), opusRate)
 	d.facts.Duration = time.Duration(length * float64(time.Second))
+	return d, nil
+}
+
+// beginOpus makes a decoder that does not know how long the audio is.
+func beginOpus(in *contextReader, pages *oggReader, serial uint32, head opusHead) (*opusDecoder, error) {
+	d := &opusDecoder{in: in, pages: pages}
+	if err := d.begin(serial, head); err != nil {
+		return nil, err
+	}
+	d.facts = Info{
+		Format:           Ogg,
+		Codec:            "opus",
+		SampleRate:       opusRate,
+		SourceSampleRate: head.inputRate,
+		Channels:         head.channels,
+	}
 	return d, nil
 }
 

@@ -83,11 +83,10 @@ func (c *ListenCmd) Run(ctx context.Context, s *streams) error {
 // open opens the file, or standard input.
 func (c *ListenCmd) open(ctx context.Context) (source speech.SampleReader, stop func(), err error) {
 	if c.File == "-" {
-		raw, err := audio.NewRaw(audio.PCM16LE, c.Rate, 1)
-		if err != nil {
-			return nil, nil, &exitError{exitUsage, fmt.Errorf("--rate %d: %w", c.Rate, err)}
+		if c.Rate < 8000 || c.Rate > 48000 {
+			return nil, nil, &exitError{exitUsage, fmt.Errorf("--rate %d is not between 8000 and 48000", c.Rate)}
 		}
-		return &rawReader{in: os.Stdin, raw: raw, buffer: make([]byte, c.Rate/10*2)}, func() {}, nil
+		return audio.OpenLive(ctx, os.Stdin, audio.LiveOptions{Encoding: audio.LivePCM, SampleRate: c.Rate, Channels: 1}), func() {}, nil
 	}
 	file, err := os.Open(c.File)
 	if err != nil {
@@ -125,35 +124,6 @@ func (c *ListenCmd) feed(ctx context.Context, source speech.SampleReader, listen
 			return fmt.Errorf("read audio: %w", err)
 		}
 	}
-}
-
-// rawReader reads samples without a container as they come.
-type rawReader struct {
-	in     io.Reader
-	raw    *audio.Raw
-	buffer []byte
-	ready  []float32
-	ended  bool
-}
-
-// ReadSamples implements speech.SampleReader.
-func (r *rawReader) ReadSamples(dst []float32) (int, error) {
-	for len(r.ready) == 0 {
-		if r.ended {
-			return 0, io.EOF
-		}
-		n, err := r.in.Read(r.buffer)
-		r.ready = r.raw.Decode(r.buffer[:n])[0]
-		if errors.Is(err, io.EOF) {
-			r.ended = true
-			r.ready = append(r.ready, r.raw.Finish()[0]...)
-		} else if err != nil {
-			return 0, err
-		}
-	}
-	n := copy(dst, r.ready)
-	r.ready = r.ready[n:]
-	return n, nil
 }
 
 // liveText writes results: finals as lines and, on a terminal, partials in the last line.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
@@ -90,6 +91,15 @@ func (w *response) WriteHeader(status int) {
 		_ = w.control.SetWriteDeadline(time.Now().Add(stepTime))
 	}
 	w.ResponseWriter.WriteHeader(status)
+}
+
+// Hijack implements http.Hijacker. What takes the connection over has been put on record by then, or does not get it: who
+// upgrades does not look at what became of the 101 that it wrote.
+func (w *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if w.failed != nil {
+		return nil, nil, w.failed
+	}
+	return w.control.Hijack()
 }
 
 // Write implements io.Writer.

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/dictum/dictum/internal/audit"
@@ -134,6 +135,8 @@ type exchange struct {
 	recorded bool
 	// controlled is how long deciding and recording took.
 	controlled time.Duration
+	// leave gives the request's slot back.
+	leave func()
 }
 
 // ServeHTTP implements http.Handler.
@@ -154,7 +157,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() { g.finish(x, time.Since(began), recover()) }()
 	select {
 	case g.slots <- struct{}{}:
-		defer func() { <-g.slots }()
+		x.leave = sync.OnceFunc(func() { <-g.slots })
+		defer x.leave()
 		x.err = g.serve(x)
 	default:
 		x.err = awserr.Fail(awserr.Unavailable)
@@ -213,6 +217,9 @@ func (g *Gateway) serve(x *exchange) error {
 	}
 	if err := x.authorize(); err != nil {
 		return err
+	}
+	if c.Events != nil {
+		x.leave() // a stream lasts for hours, and its service counts it
 	}
 	return route.Handler(x.w, x.r, c)
 }

@@ -9,9 +9,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/dictum/dictum/internal/api/stream"
 	"github.com/dictum/dictum/internal/gateway"
 	"github.com/dictum/dictum/internal/speech/engine/process"
 	"github.com/dictum/dictum/internal/transcribe/job"
+	streams "github.com/dictum/dictum/internal/transcribe/stream"
 )
 
 // requestMetrics counts requests to the AWS APIs.
@@ -128,6 +130,32 @@ func (m *jobMetrics) Depth(d job.Depth) {
 	m.depth.WithLabelValues("queued").Set(float64(d.Queued))
 	m.depth.WithLabelValues("waiting").Set(float64(d.Waiting))
 	m.depth.WithLabelValues("running").Set(float64(d.Running))
+}
+
+// streamMetrics counts live streams.
+type streamMetrics struct {
+	ended *prometheus.CounterVec
+	audio *prometheus.CounterVec
+}
+
+var _ stream.Observer = (*streamMetrics)(nil)
+
+func newStreamMetrics(r prometheus.Registerer) *streamMetrics {
+	auto := promauto.With(r)
+	return &streamMetrics{
+		ended: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "dictum_live_streams_ended_total", Help: "Live streams that ended: completed, disconnected, or by the code of an exception.",
+		}, []string{"operation", "transport", "outcome"}),
+		audio: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "dictum_live_audio_seconds_total", Help: "Audio of live streams that ended.",
+		}, []string{"operation", "transport"}),
+	}
+}
+
+// StreamEnded implements stream.Observer.
+func (m *streamMetrics) StreamEnded(operation string, transport streams.Transport, outcome string, audio time.Duration) {
+	m.ended.WithLabelValues(operation, string(transport), outcome).Inc()
+	m.audio.WithLabelValues(operation, string(transport)).Add(audio.Seconds())
 }
 
 // engineMetrics asks the engine process for its figures when it is scraped. The engine's own

@@ -171,7 +171,7 @@ func (s *server) services(jobService *job.Service, filters *vocabularyfilter.Ser
 			Batch: transcribe.New(transcribe.Config{
 				Jobs: jobService, Filters: filters, Presigner: links{s.security.links}, Keys: s.security.keys, Roles: s.security.directory,
 			}),
-			Recognizer: s.engine, Languages: language.NewSet(), Sessions: s.streams,
+			Recognizer: s.engine, Languages: language.NewSet(), Sessions: s.streams, Filters: filters, Observer: newStreamMetrics(s.registry),
 		}),
 	}
 }
@@ -254,6 +254,13 @@ func (s *server) run(ctx context.Context, parts Parts) error {
 	}
 	group, gctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.sites.serve(gctx, s.config.Grace) })
+	group.Go(func() error {
+		<-gctx.Done()
+		limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.Grace)
+		defer cancel()
+		s.streams.Stop(limit) // sockets are none of the listeners' requests any more
+		return nil
+	})
 	group.Go(func() error { return s.pool.Run(gctx) })
 	group.Go(func() error { return s.keeper.Run(gctx) })
 	group.Go(func() error { return s.security.run(gctx, s.exporter) })

@@ -2,7 +2,7 @@ package stream
 
 import (
 	"bufio"
-	"context"
+	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -13,45 +13,33 @@ import (
 )
 
 // http2 is a stream whose audio is the request's body and whose results are the answer's.
-func (s *Service) http2(w http.ResponseWriter, r *http.Request, c *gateway.Call) error {
-	get := parameter(r)
-	p, err := stream.Parse(get, s.config.Languages)
-	if err != nil {
-		return err
-	}
-	leave, err := s.config.Sessions.Enter(c.Principal.AccountID, c.Region, stream.HTTP2, p.SessionID)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	session, err := stream.Open(r.Context(), s.config.Recognizer, p)
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	h := w.Header()
-	h.Set("Content-Type", eventstream.ContentType)
-	h.Set("X-Amzn-Request-Id", c.RequestID)
-	for _, name := range stream.Names {
-		if v := get(name); v != "" {
-			h.Set(headerPrefix+name, v)
+func (s *Service) http2(op *stream.Operation) gateway.Handler {
+	return func(w http.ResponseWriter, r *http.Request, c *gateway.Call) error {
+		o, err := s.open(r.Context(), r, c, op, stream.HTTP2)
+		if err != nil {
+			return err
 		}
+		defer o.close()
+		h, get := w.Header(), parameter(r)
+		h.Set("Content-Type", eventstream.ContentType)
+		h.Set("X-Amzn-Request-Id", c.RequestID)
+		for _, name := range op.Names {
+			if v := get(name); v != "" {
+				h.Set(headerPrefix+name, v)
+			}
+		}
+		h.Set(headerPrefix+"Session-Id", o.parameters.SessionID)
+		control := http.NewResponseController(w)
+		_ = control.EnableFullDuplex() // for HTTP/1; HTTP/2 always is
+		d := &duplex{in: bufio.NewReaderSize(r.Body, 32<<10), body: r.Body, out: w, control: control, stalled: s.config.Limits.Stalled}
+		w.WriteHeader(http.StatusOK)
+		// Clients wait for the headers before they send audio.
+		if err := d.flush(); err != nil {
+			return nil // the client is gone, and the answer has begun
+		}
+		o.run(r.Context(), &exchange{wire: d, signed: true, halfCloses: true})
+		return nil
 	}
-	h.Set(headerPrefix+"Session-Id", p.SessionID)
-	control := http.NewResponseController(w)
-	_ = control.EnableFullDuplex() // for HTTP/1; HTTP/2 always is
-	w.WriteHeader(http.StatusOK)
-	// Clients wait for the headers before they send audio.
-	if err := control.Flush(); err != nil {
-		return nil // the client is gone, and the answer has begun
-	}
-	began := time.Now()
-	x := &exchange{
-		wire:    &duplex{in: bufio.NewReaderSize(r.Body, 32<<10), body: r.Body, out: w, control: control},
-		session: session, chain: c.Events, signed: true,
-	}
-	outcome(c, session, began, x.run(r.Context()))
-	return nil
 }
 
 // duplex is a request's body and its answer.
@@ -60,21 +48,51 @@ type duplex struct {
 	body    io.Closer
 	out     io.Writer
 	control *http.ResponseController
+	stalled time.Duration
 }
 
-func (d *duplex) receive(context.Context) (eventstream.Message, error) { return eventstream.Read(d.in) }
-
-func (d *duplex) send(_ context.Context, message []byte) error {
-	if err := d.control.SetWriteDeadline(time.Now().Add(stalled)); err != nil {
-		return err
+// receive implements wire.
+func (d *duplex) receive() (eventstream.Message, error) {
+	m, err := eventstream.Read(d.in)
+	switch {
+	case err == nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, eventstream.ErrMalformed), errors.Is(err, eventstream.ErrTooLarge):
+		return m, err
 	}
-	if _, err := d.out.Write(message); err != nil {
-		return err
-	}
-	return d.control.Flush()
+	return m, errors.Join(errGone, err)
 }
 
+// send implements wire.
+func (d *duplex) send(message []byte) error {
+	began := time.Now()
+	_ = d.control.SetWriteDeadline(began.Add(d.stalled)) // a recorder in tests has none
+	_, err := d.out.Write(message)
+	if err == nil {
+		return d.flush()
+	}
+	return d.failed(began, err)
+}
+
+func (d *duplex) flush() error {
+	began := time.Now()
+	_ = d.control.SetWriteDeadline(began.Add(d.stalled))
+	if err := d.control.Flush(); err != nil {
+		return d.failed(began, err)
+	}
+	// A deadline of HTTP/2 ends the stream when it passes, even when nothing is being written then.
+	_ = d.control.SetWriteDeadline(time.Time{})
+	return nil
+}
+
+// failed tells a client that does not read from one that is gone: HTTP/2 says the same of both.
+func (d *duplex) failed(began time.Time, err error) error {
+	if time.Since(began) >= d.stalled {
+		return errStalled
+	}
+	return errors.Join(errGone, err)
+}
+
+// hangUp implements wire.
 func (d *duplex) hangUp() {
-	_ = d.control.SetReadDeadline(time.Now()) // HTTP/2 has deadlines
-	_ = d.body.Close()
+	_ = d.control.SetReadDeadline(time.Now())
+	_ = d.body.Close() // it is read no more
 }

@@ -3,14 +3,12 @@ package stream
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"time"
 
 	"github.com/coder/websocket"
 
-	"github.com/dictum/dictum/internal/aws/awserr"
 	"github.com/dictum/dictum/internal/aws/eventstream"
 	"github.com/dictum/dictum/internal/gateway"
 	"github.com/dictum/dictum/internal/transcribe/stream"
@@ -22,71 +20,77 @@ func accept(w http.ResponseWriter, r *http.Request) (*websocket.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn.SetReadLimit(2 * eventstream.MaxMessage) // what is larger is closed without an exception
+	conn.SetReadLimit(-1) // socket.receive has a limit of its own, which leaves the socket open for the exception
 	return conn, nil
 }
 
 // socket is a stream over a WebSocket: a message each way is one of the event stream.
-func (s *Service) socket(w http.ResponseWriter, r *http.Request, c *gateway.Call) error {
-	p, err := stream.Parse(parameter(r), s.config.Languages)
-	if err != nil {
-		return err
+func (s *Service) socket(op *stream.Operation) gateway.Handler {
+	return func(w http.ResponseWriter, r *http.Request, c *gateway.Call) error {
+		// The request's context ends with the handler only: the connection is taken over.
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		o, err := s.open(ctx, r, c, op, stream.WebSocket)
+		if err != nil {
+			return err
+		}
+		defer o.close()
+		conn, err := accept(w, r)
+		if err != nil {
+			return nil // it has answered
+		}
+		defer func() { _ = conn.CloseNow() }() // it is closed by then, or the client is gone
+		o.run(ctx, &exchange{wire: &socket{conn: conn, stalled: s.config.Limits.Stalled}})
+		return nil
 	}
-	leave, err := s.config.Sessions.Enter(c.Principal.AccountID, c.Region, stream.WebSocket, p.SessionID)
-	if err != nil {
-		return err
-	}
-	defer leave()
-	// The request's context ends with the handler only: the connection is taken over.
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	session, err := stream.Open(ctx, s.config.Recognizer, p)
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	conn, err := accept(w, r)
-	if err != nil {
-		return nil // it has answered
-	}
-	defer func() { _ = conn.CloseNow() }() // it is closed by then, or the client is gone
-	began := time.Now()
-	x := &exchange{wire: &socket{conn: conn}, session: session, chain: c.Events}
-	outcome(c, session, began, x.run(ctx))
-	return nil
 }
 
 // socket is a WebSocket.
-type socket struct{ conn *websocket.Conn }
+type socket struct {
+	conn    *websocket.Conn
+	stalled time.Duration
+}
 
-func (s *socket) receive(ctx context.Context) (eventstream.Message, error) {
-	kind, raw, err := s.conn.Read(ctx)
+// receive implements wire.
+func (s *socket) receive() (eventstream.Message, error) {
+	// No context: when it ended while a message is awaited, the socket would be closed before the exception is sent.
+	kind, r, err := s.conn.Reader(context.Background())
+	if err != nil {
+		return eventstream.Message{}, closed(err)
+	}
+	raw, err := io.ReadAll(io.LimitReader(r, eventstream.MaxMessage+1))
 	switch {
-	case websocket.CloseStatus(err) == websocket.StatusNormalClosure, websocket.CloseStatus(err) == websocket.StatusNoStatusRcvd:
-		return eventstream.Message{}, io.EOF
-	case errors.Is(err, websocket.ErrMessageTooBig):
-		return eventstream.Message{}, eventstream.ErrTooLarge
 	case err != nil:
-		return eventstream.Message{}, fmt.Errorf("read from the socket: %w", err)
+		return eventstream.Message{}, closed(err)
+	case len(raw) > eventstream.MaxMessage:
+		return eventstream.Message{}, eventstream.ErrTooLarge
 	case kind != websocket.MessageBinary:
 		return eventstream.Message{}, eventstream.ErrMalformed
 	}
 	return eventstream.Parse(raw)
 }
 
-func (s *socket) send(ctx context.Context, message []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, stalled)
-	defer cancel()
-	return s.conn.Write(ctx, websocket.MessageBinary, message)
-}
-
-func (s *socket) exception(ctx context.Context, e *awserr.Error) error {
-	exception, err := eventstream.Exception(e.Code, "application/json", message(e))
-	if err != nil {
-		return err
+// closed is io.EOF for a socket that the client has closed as it should.
+func closed(err error) error {
+	if s := websocket.CloseStatus(err); s == websocket.StatusNormalClosure || s == websocket.StatusNoStatusRcvd {
+		return io.EOF
 	}
-	return s.send(ctx, exception)
+	return errors.Join(errGone, err)
 }
 
-// hangUp closes the socket; Close waits for the other side's closing frame for some seconds at most.
+// send implements wire.
+func (s *socket) send(message []byte) error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.stalled)
+	defer cancel()
+	err := s.conn.Write(ctx, websocket.MessageBinary, message)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return errStalled
+	}
+	return errors.Join(errGone, err)
+}
+
+// hangUp implements wire: it closes the socket. Close waits for the other side's closing frame for some seconds at most.
 func (s *socket) hangUp() { _ = s.conn.Close(websocket.StatusNormalClosure, "") }

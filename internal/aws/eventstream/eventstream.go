@@ -1,6 +1,7 @@
 // Package eventstream frames messages as application/vnd.amazon.eventstream has them: a prelude with two lengths and a
 // checksum, headers, a payload and a checksum of all (Smithy's event stream specification). The codec is the AWS SDK's;
-// this package bounds it.
+// this package bounds it, and refuses what it would let pass: headers that occur twice, lengths that contradict each
+// other, bytes behind the last header.
 package eventstream
 
 import (
@@ -9,6 +10,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"time"
 
@@ -46,12 +48,9 @@ func Read(r *bufio.Reader) (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
-	size := binary.BigEndian.Uint32(prelude)
-	if size > MaxMessage {
-		return Message{}, fmt.Errorf("%w: %d bytes", ErrTooLarge, size)
-	}
-	if size < minMessage {
-		return Message{}, fmt.Errorf("%w: %d bytes are too few", ErrMalformed, size)
+	size, err := checkPrelude(prelude)
+	if err != nil {
+		return Message{}, err
 	}
 	raw := make([]byte, size)
 	if _, err := io.ReadFull(r, raw); err != nil {
@@ -65,18 +64,47 @@ func Parse(raw []byte) (Message, error) {
 	if len(raw) > MaxMessage {
 		return Message{}, fmt.Errorf("%w: %d bytes", ErrTooLarge, len(raw))
 	}
-	if len(raw) < minMessage || int(binary.BigEndian.Uint32(raw)) != len(raw) {
+	if len(raw) < minMessage {
+		return Message{}, fmt.Errorf("%w: %d bytes are too few", ErrMalformed, len(raw))
+	}
+	size, err := checkPrelude(raw[:preludeLen])
+	if err != nil {
+		return Message{}, err
+	}
+	if size != len(raw) {
 		return Message{}, fmt.Errorf("%w: its length is wrong", ErrMalformed)
 	}
-	in := bytes.NewReader(raw)
-	m, err := eventstream.NewDecoder().Decode(in, nil)
+	// What the codec makes room for is what it reads.
+	m, err := eventstream.NewDecoder().Decode(bytes.NewReader(raw), make([]byte, 0, size+bytes.MinRead))
 	if err != nil {
+		// The bytes are whole, so an end of input is a header that is longer than the headers: io.EOF must not show.
+		return Message{}, fmt.Errorf("%w: %v", ErrMalformed, err) //nolint:errorlint // as said
+	}
+	// The codec keeps the last of two headers with one name, and takes a name that is cut for the end. What it writes
+	// of what it read is then not what was there.
+	var headers bytes.Buffer
+	if err := eventstream.EncodeHeaders(&headers, m.Headers); err != nil {
 		return Message{}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	if in.Len() > 0 {
-		return Message{}, fmt.Errorf("%w: there is more behind it", ErrMalformed)
+	if end := preludeLen + int(binary.BigEndian.Uint32(raw[4:])); !bytes.Equal(headers.Bytes(), raw[preludeLen:end]) {
+		return Message{}, fmt.Errorf("%w: its headers are not unique or not whole", ErrMalformed)
 	}
 	return Message{m}, nil
+}
+
+// checkPrelude returns the size of the message that a prelude begins. The checksum comes first: a length that was
+// damaged on the way is not to be called too large.
+func checkPrelude(prelude []byte) (int, error) {
+	size, headers := binary.BigEndian.Uint32(prelude), binary.BigEndian.Uint32(prelude[4:])
+	switch {
+	case crc32.ChecksumIEEE(prelude[:8]) != binary.BigEndian.Uint32(prelude[8:]):
+		return 0, fmt.Errorf("%w: the checksum of its prelude is wrong", ErrMalformed)
+	case size < minMessage || headers > size-minMessage:
+		return 0, fmt.Errorf("%w: %d bytes with %d of headers", ErrMalformed, size, headers)
+	case size > MaxMessage:
+		return 0, fmt.Errorf("%w: %d bytes", ErrTooLarge, size)
+	}
+	return int(size), nil
 }
 
 // Text returns a header of type string, or "".
@@ -87,11 +115,12 @@ func (m Message) Text(name string) string {
 	return ""
 }
 
-// Signature returns the date and the signature of a signed message, which has another one as its payload.
+// Signature returns the date and the signature of a signed message, which has another one as its payload. A signed
+// message has these two headers and no others.
 func (m Message) Signature() (date time.Time, signature []byte, ok bool) {
 	d, dated := m.Headers.Get(dateHeader).(eventstream.TimestampValue)
 	s, signed := m.Headers.Get(signatureHeader).(eventstream.BytesValue)
-	return time.Time(d), s, dated && signed
+	return time.Time(d), s, dated && signed && len(m.Headers) == 2
 }
 
 const (

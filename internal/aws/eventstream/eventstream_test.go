@@ -23,8 +23,7 @@ func TestRead(t *testing.T) {
 	one := message(t)
 	broken := bytes.Clone(one)
 	broken[len(broken)-5]++
-	large := bytes.Clone(one)
-	large[0] = 0x7f
+	large := prelude(0x7f000000, 0)
 	for name, test := range map[string]struct {
 		stream []byte
 		want   []error
@@ -35,7 +34,7 @@ func TestRead(t *testing.T) {
 		"cut in a payload":  {one[:len(one)-6], []error{io.ErrUnexpectedEOF}},
 		"a wrong checksum":  {broken, []error{eventstream.ErrMalformed}},
 		"too large":         {large, []error{eventstream.ErrTooLarge}},
-		"smaller than none": {[]byte{0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0}, []error{eventstream.ErrMalformed}},
+		"smaller than none": {prelude(8, 0), []error{eventstream.ErrMalformed}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := bufio.NewReaderSize(bytes.NewReader(test.stream), 16)

@@ -35,7 +35,8 @@ func TestEventChain(t *testing.T) {
 		"another date":             {func(e []event) []event { e[1].date = e[1].date.Add(time.Millisecond); return e }, 1},
 		"one left out":             {func(e []event) []event { return append(e[:1], e[2:]...) }, 1},
 		"one twice":                {func(e []event) []event { return []event{e[0], e[0]} }, 1},
-		"an hour old":              {func(e []event) []event { e[0].date = e[0].date.Add(-time.Hour); return e }, 0},
+		"of the future":            {func(e []event) []event { e[0].date = e[0].date.Add(time.Hour); return e }, 0},
+		"from before the request":  {func(e []event) []event { e[0].date = e[0].date.Add(-time.Hour); return e }, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://dictum.example/stream-transcription", nil)

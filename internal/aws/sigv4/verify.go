@@ -56,7 +56,8 @@ type Rules struct {
 	// MaxExpires is the longest life of a presigned URL; zero means seven days.
 	MaxExpires time.Duration
 	// Events says that the body is a stream of events, which are signed one by one or, behind a presigned URL, need not be:
-	// the body is not read.
+	// the body is not read. The header names it so, or is absent: presigned URLs and amazon-transcribe for Python sign
+	// an empty body instead.
 	Events bool
 }
 
@@ -161,7 +162,7 @@ func (v *Verifier) Verify(ctx context.Context, r *http.Request, c *Claim, rules 
 		return &Verified{Claim: c, Credential: cred, Payload: payload}, nil
 	}
 	switch {
-	case rules.Events && c.Presigned:
+	case rules.Events && (c.Presigned || payload == ""):
 		payload = emptyHash
 	case rules.Events && payload != streamingEvents:
 		return nil, awserr.Fail(awserr.BadPayloadHash, "ArgumentName", "x-amz-content-sha256", "ArgumentValue", clip(payload))

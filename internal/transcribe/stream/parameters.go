@@ -8,24 +8,72 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/dictum/dictum/internal/audio"
 	"github.com/dictum/dictum/internal/aws/awserr"
 	"github.com/dictum/dictum/internal/speech"
+	"github.com/dictum/dictum/internal/text/wordfilter"
 	"github.com/dictum/dictum/internal/transcribe/language"
 	"github.com/dictum/dictum/internal/transcribe/model"
 )
 
-// Parameters are those of StartStreamTranscription.
+// Operation is one of the operations that open a stream, with what its parameters may be.
+type Operation struct {
+	// Name is the operation's: "StartStreamTranscription". Over WebSocket, IAM and the audit have WebSocket behind it.
+	Name string
+	// Names are the parameters' names, as they stand behind x-amzn-transcribe- in headers, and in queries.
+	Names []string
+
+	required  []string
+	languages []string // nil is all of the service
+	encodings []string
+	leastRate int
+	medical   bool
+}
+
+// The operations.
+var (
+	Standard = &Operation{
+		Name: "StartStreamTranscription",
+		Names: []string{
+			"language-code", "sample-rate", "media-encoding", "vocabulary-name", "session-id", "vocabulary-filter-name", "vocabulary-filter-method",
+			"show-speaker-label", "enable-channel-identification", "number-of-channels", "enable-partial-results-stabilization",
+			"partial-results-stability", "content-identification-type", "content-redaction-type", "pii-entity-types", "language-model-name",
+			"identify-language", "language-options", "preferred-language", "identify-multiple-languages", "vocabulary-names",
+			"vocabulary-filter-names", "session-resume-window", "transcript-format",
+		},
+		required:  []string{"media-encoding", "sample-rate"},
+		encodings: []string{"ogg-opus", "pcm", "flac", "g711-alaw", "g711-ulaw", "g729"},
+		leastRate: 8000,
+	}
+	Medical = &Operation{
+		Name: "StartMedicalStreamTranscription",
+		Names: []string{
+			"language-code", "sample-rate", "media-encoding", "vocabulary-name", "specialty", "type", "show-speaker-label", "session-id",
+			"enable-channel-identification", "number-of-channels", "content-identification-type",
+		},
+		required:  []string{"language-code", "media-encoding", "sample-rate", "specialty", "type"},
+		languages: []string{"en-US"},
+		encodings: []string{"pcm", "ogg-opus", "flac"},
+		leastRate: 16000,
+		medical:   true,
+	}
+)
+
+// Parameters are those of a stream.
 type Parameters struct {
+	// Medical is of StartMedicalStreamTranscription, whose results have another shape.
+	Medical bool
 	// SessionID is the client's, or a new one.
 	SessionID    string
 	LanguageCode string
 	SampleRate   int
-	Encoding     audio.Encoding
-	Channels     int
+	Encoding     audio.LiveEncoding
+	// Channels are those that are recognised apart: 1 where they are not.
+	Channels int
 
 	ShowSpeakerLabel  bool
 	Stabilized        bool
@@ -34,34 +82,37 @@ type Parameters struct {
 	IdentifyMultiple  bool
 	LanguageOptions   []string
 	PreferredLanguage string
+
+	// FilterNames are the vocabulary filters that the request names, and FilterMethod what is done with what they list.
+	FilterNames  []string
+	FilterMethod wordfilter.Method
+	// Identify and Redact are what is asked of personal information; Entities are its types, none for all.
+	Identify, Redact bool
+	Entities         []string
+	// ResumeWindow is for how long, from its start, the session can be taken up again; zero for not at all.
+	ResumeWindow time.Duration
 }
 
-// Names are the parameters' names, as they stand behind x-amzn-transcribe- in headers, and in queries.
-var Names = []string{
-	"language-code", "sample-rate", "media-encoding", "vocabulary-name", "session-id", "vocabulary-filter-name", "vocabulary-filter-method",
-	"show-speaker-label", "enable-channel-identification", "number-of-channels", "enable-partial-results-stabilization",
-	"partial-results-stability", "content-identification-type", "content-redaction-type", "pii-entity-types", "language-model-name",
-	"identify-language", "language-options", "preferred-language", "identify-multiple-languages", "vocabulary-names",
-	"vocabulary-filter-names", "session-resume-window", "transcript-format",
-}
+// Personal tells whether personal information is to be found.
+func (p Parameters) Personal() bool { return p.Identify || p.Redact }
 
 // later are the parameters of what this version has not.
 var later = map[string]string{
 	"vocabulary-name": "Custom vocabularies in streams aren't", "vocabulary-names": "Custom vocabularies in streams aren't",
-	"language-model-name": "Custom language models in streams aren't", "vocabulary-filter-name": "Vocabulary filters in streams aren't",
-	"vocabulary-filter-names": "Vocabulary filters in streams aren't", "vocabulary-filter-method": "Vocabulary filters in streams aren't",
-	"content-identification-type": "PII identification in streams isn't", "content-redaction-type": "PII redaction in streams isn't",
-	"pii-entity-types": "PII entity types in streams aren't", "session-resume-window": "Resuming a session isn't",
+	"language-model-name": "Custom language models in streams aren't",
 }
 
-// encodings are those that the service takes, and those of them that are decoded here.
-var (
-	encodings = []string{"ogg-opus", "pcm", "flac", "g711-alaw", "g711-ulaw", "g729"}
-	decoded   = []string{"pcm", "g711-alaw", "g711-ulaw"}
-)
+// decoded are the encodings that are decoded here.
+var decoded = []audio.LiveEncoding{audio.LivePCM, audio.LiveFLAC, audio.LiveOpus, audio.LiveALaw, audio.LiveMuLaw}
+
+// entityTypes are the types of personal information that streams know (spec streaming.md §2).
+var entityTypes = strings.Fields(`ADDRESS BANK_ACCOUNT_NUMBER BANK_ROUTING CREDIT_DEBIT_CVV CREDIT_DEBIT_EXPIRY CREDIT_DEBIT_NUMBER
+	EMAIL NAME PHONE PIN SSN AGE DATE_TIME LICENSE_PLATE PASSPORT_NUMBER PASSWORD USERNAME VEHICLE_IDENTIFICATION_NUMBER ALL`)
 
 var (
 	languageList = regexp.MustCompile(`^[a-zA-Z-,]+$`)
+	entityList   = regexp.MustCompile(`^[A-Z_, ]+$`)
+	resourceName = regexp.MustCompile(`^[0-9a-zA-Z._-]+$`)
 	sessionID    = regexp.MustCompile(`^[a-fA-F0-9]{8}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{4}-[a-fA-F0-9]{12}$`)
 )
 
@@ -71,20 +122,40 @@ type reader struct {
 	broken []string
 }
 
-// Parse reads the parameters, which get gives by name ("" for one that is not there), and holds them against the
-// rules of the service and what the recogniser knows. Errors are *awserr.Error values.
-func Parse(get func(name string) string, known language.Set) (Parameters, error) {
-	r := &reader{get: get}
+// Parse reads the parameters of an operation, which get gives by name ("" for one that is not there), and holds them
+// against the rules of the service, what the recogniser knows and what is on offer. Errors are *awserr.Error values.
+func Parse(op *Operation, get func(name string) string, known language.Set, personal bool) (Parameters, error) {
+	own := func(name string) string {
+		if !slices.Contains(op.Names, name) {
+			return ""
+		}
+		return get(name)
+	}
+	r := &reader{get: own}
+	languages := op.languages
+	if languages == nil {
+		languages = model.Enum("LanguageCode")
+	}
 	p := Parameters{
-		SessionID: get("session-id"), LanguageCode: r.enum("language-code", "languageCode", model.Enum("LanguageCode")),
-		SampleRate: r.number("sample-rate", "mediaSampleRateHertz", 8000, 48000), Channels: 1,
-		Encoding:          audio.Encoding(r.enum("media-encoding", "mediaEncoding", encodings)),
+		Medical: op.medical, SessionID: own("session-id"), LanguageCode: r.enum("language-code", "languageCode", languages),
+		SampleRate: r.number("sample-rate", "mediaSampleRateHertz", op.leastRate, 48000), Channels: 1,
+		Encoding:          audio.LiveEncoding(r.enum("media-encoding", "mediaEncoding", op.encodings)),
 		ShowSpeakerLabel:  r.truth("show-speaker-label", "showSpeakerLabel"),
 		Stabilized:        r.truth("enable-partial-results-stabilization", "enablePartialResultsStabilization"),
 		IdentifyLanguage:  r.truth("identify-language", "identifyLanguage"),
 		IdentifyMultiple:  r.truth("identify-multiple-languages", "identifyMultipleLanguages"),
-		PreferredLanguage: r.enum("preferred-language", "preferredLanguage", model.Enum("LanguageCode")),
+		PreferredLanguage: r.enum("preferred-language", "preferredLanguage", languages),
+		FilterMethod:      wordfilter.Method(r.enum("vocabulary-filter-method", "vocabularyFilterMethod", []string{"remove", "mask", "tag"})),
+		ResumeWindow:      time.Duration(r.number("session-resume-window", "sessionResumeWindow", 1, 300)) * time.Minute,
 	}
+	r.enum("specialty", "specialty", []string{"PRIMARYCARE", "CARDIOLOGY", "NEUROLOGY", "ONCOLOGY", "RADIOLOGY", "UROLOGY"})
+	r.enum("type", "type", []string{"CONVERSATION", "DICTATION"})
+	what := []string{"PII"}
+	if op.medical {
+		what = []string{"PHI"}
+	}
+	p.Identify = r.enum("content-identification-type", "contentIdentificationType", what) != ""
+	p.Redact = r.enum("content-redaction-type", "contentRedactionType", what) != ""
 	level := r.enum("partial-results-stability", "partialResultsStability", []string{"high", "medium", "low"})
 	r.enum("transcript-format", "transcriptFormat", []string{"written", "spoken"})
 	if p.SessionID != "" && !sessionID.MatchString(p.SessionID) {
@@ -92,21 +163,21 @@ func Parse(get func(name string) string, known language.Set) (Parameters, error)
 	}
 	identify := r.truth("enable-channel-identification", "enableChannelIdentification")
 	channels := r.number("number-of-channels", "numberOfChannels", 2, 2)
-	if options := get("language-options"); options != "" {
-		if len(options) > 200 || !languageList.MatchString(options) {
-			r.fail(options, "languageOptions", "Member must satisfy regular expression pattern: ^[a-zA-Z-,]+")
-		}
-		p.LanguageOptions = strings.Split(options, ",")
-	}
-	for _, required := range []struct{ name, member string }{{"media-encoding", "mediaEncoding"}, {"sample-rate", "mediaSampleRateHertz"}} {
-		if get(required.name) == "" {
-			r.broken = append(r.broken, "Value null at '"+required.member+"' failed to satisfy constraint: Member must not be null")
+	p.LanguageOptions = r.list("language-options", "languageOptions", 200, languageList)
+	p.Entities = r.list("pii-entity-types", "piiEntityTypes", 300, entityList)
+	p.FilterNames = r.names("vocabulary-filter-name", "vocabularyFilterName", "vocabulary-filter-names", "vocabularyFilterNames")
+	r.names("vocabulary-name", "vocabularyName", "vocabulary-names", "vocabularyNames")
+	r.names("language-model-name", "languageModelName", "", "")
+	members := map[string]string{"media-encoding": "mediaEncoding", "sample-rate": "mediaSampleRateHertz", "language-code": "languageCode", "specialty": "specialty", "type": "type"}
+	for _, name := range op.required {
+		if own(name) == "" {
+			r.broken = append(r.broken, "Value null at '"+members[name]+"' failed to satisfy constraint: Member must not be null")
 		}
 	}
 	if err := r.err(); err != nil {
 		return Parameters{}, err
 	}
-	if err := p.check(get, identify, channels, level, known); err != nil {
+	if err := p.check(op, own, identify, channels, level, known, personal); err != nil {
 		return Parameters{}, err
 	}
 	if identify {
@@ -115,6 +186,12 @@ func Parse(get func(name string) string, known language.Set) (Parameters, error)
 	if p.Stabilized {
 		p.Stability = map[string]speech.Stability{"": speech.StabilityHigh, "high": speech.StabilityHigh, "medium": speech.StabilityMedium, "low": speech.StabilityLow}[level]
 	}
+	if p.FilterMethod == "" {
+		p.FilterMethod = wordfilter.Mask // nothing that a filter lists shall be read
+	}
+	if slices.Contains(p.Entities, "ALL") {
+		p.Entities = nil
+	}
 	if p.SessionID == "" {
 		p.SessionID = uuid.NewString()
 	}
@@ -122,9 +199,9 @@ func Parse(get func(name string) string, known language.Set) (Parameters, error)
 }
 
 // check holds parameters against each other.
-func (p *Parameters) check(get func(string) string, identify bool, channels int, level string, known language.Set) error {
+func (p *Parameters) check(op *Operation, get func(string) string, identify bool, channels int, level string, known language.Set, personal bool) error {
 	identified := p.IdentifyLanguage || p.IdentifyMultiple
-	for _, name := range Names {
+	for _, name := range op.Names {
 		if what := later[name]; what != "" && get(name) != "" {
 			return awserr.BadRequest("%s available in this version of Dictum yet (%s).", what, name)
 		}
@@ -142,8 +219,16 @@ func (p *Parameters) check(get func(string) string, identify bool, channels int,
 		{p.PreferredLanguage != "" && !slices.Contains(p.LanguageOptions, p.PreferredLanguage), "PreferredLanguage must be one of LanguageOptions. Update your request and try again."},
 		{identify != (channels == 2), "EnableChannelIdentification and NumberOfChannels must be used together, and NumberOfChannels must be 2. Update your request and try again."},
 		{level != "" && !p.Stabilized, "PartialResultsStability can only be used when EnablePartialResultsStabilization is true. Update your request and try again."},
+		{p.Identify && p.Redact, "ContentIdentificationType and ContentRedactionType can't be used together. Update your request and try again."},
+		{len(p.Entities) > 0 && !p.Personal(), "PiiEntityTypes can only be used with ContentIdentificationType or ContentRedactionType. Update your request and try again."},
+		{identified && p.Personal(), "ContentIdentificationType and ContentRedactionType can't be used with language identification. Update your request and try again."},
+		{identified && p.Encoding == audio.LiveOpus, "MediaEncoding ogg-opus can't be used with language identification. Update your request and try again."},
+		{identified && get("vocabulary-filter-name") != "", "VocabularyFilterName can't be used with language identification: use VocabularyFilterNames. Update your request and try again."},
+		{!identified && get("vocabulary-filter-names") != "", "VocabularyFilterNames can only be used with language identification: use VocabularyFilterName. Update your request and try again."},
 		{get("transcript-format") == "spoken", "TranscriptFormat spoken isn't available in this version of Dictum yet."},
-		{!slices.Contains(decoded, string(p.Encoding)), "MediaEncoding " + string(p.Encoding) + " in streams isn't available in this version of Dictum yet."},
+		{p.Identify && !personal, get("content-identification-type") + " identification in streams isn't available in this version of Dictum yet (content-identification-type)."},
+		{p.Redact && !personal, "PII redaction in streams isn't available in this version of Dictum yet (content-redaction-type)."},
+		{!slices.Contains(decoded, p.Encoding), "MediaEncoding " + string(p.Encoding) + " in streams isn't available in this version of Dictum yet."},
 	} {
 		if rule.broken {
 			return awserr.BadRequest("%s", rule.text)
@@ -158,6 +243,11 @@ func (p *Parameters) check(get func(string) string, identify bool, channels int,
 			return awserr.BadRequest("LanguageOptions can only have one variant of each language. Update your request and try again.")
 		}
 		seen[language.Of(option)] = true
+	}
+	for _, entity := range p.Entities {
+		if !slices.Contains(entityTypes, entity) {
+			return awserr.BadRequest("PiiEntityTypes has %q, which is no type of personal information in streams. Update your request and try again.", entity)
+		}
 	}
 	if unknown := known.Unknown(append(p.LanguageOptions, p.codes()...)...); len(unknown) > 0 {
 		return awserr.BadRequest("The model in use doesn't know %s.", strings.Join(unknown, ", "))
@@ -212,6 +302,57 @@ func (r *reader) truth(name, member string) bool {
 	}
 	r.fail(v, member, "Member must be a boolean")
 	return false
+}
+
+// list reads values between commas.
+func (r *reader) list(name, member string, most int, pattern *regexp.Regexp) []string {
+	v := r.get(name)
+	switch {
+	case v == "":
+		return nil
+	case len(v) > most:
+		r.fail(v, member, "Member must have length less than or equal to "+strconv.Itoa(most))
+	case !pattern.MatchString(v):
+		r.fail(v, member, "Member must satisfy regular expression pattern: "+strings.TrimSuffix(pattern.String(), "$"))
+	}
+	var out []string
+	for part := range strings.SplitSeq(v, ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			out = append(out, part)
+		}
+	}
+	return out
+}
+
+// maxNames bounds how many resources a list names.
+const maxNames = 5
+
+// names reads the name of a resource, or a list of such under another name.
+func (r *reader) names(one, member, list, listMember string) []string {
+	var out []string
+	for _, part := range []struct {
+		name, member string
+		values       []string
+	}{
+		{one, member, []string{r.get(one)}},
+		{list, listMember, strings.Split(r.get(list), ",")},
+	} {
+		for _, v := range part.values {
+			switch {
+			case v == "":
+				continue
+			case len(v) > 200:
+				r.fail(v, part.member, "Member must have length less than or equal to 200")
+			case !resourceName.MatchString(v):
+				r.fail(v, part.member, "Member must satisfy regular expression pattern: ^[0-9a-zA-Z._-]+")
+			case len(out) == maxNames:
+				r.fail(v, part.member, "Member must have length less than or equal to "+strconv.Itoa(maxNames))
+			default:
+				out = append(out, v)
+			}
+		}
+	}
+	return out
 }
 
 func (r *reader) err() error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -17,34 +18,45 @@ import (
 	"github.com/dictum/dictum/internal/transcribe/language"
 )
 
-// MaxLength is the longest stream, in audio.
+// MaxLength is the longest stream, in audio and by the clock.
 const MaxLength = 4 * time.Hour
 
 // maxSpeakers is how many speakers a stream tells apart at most.
 const maxSpeakers = 10
 
-// errTooLong is AWS's answer to a stream that goes on for longer; its text is ours.
-var errTooLong = &awserr.Error{Code: "LimitExceededException", Status: 429, Message: "Your stream has reached the longest time that is allowed, 4 hours. Start a new one."}
+// decodedAtOnce is how many samples of a channel are given to recognition at once: the 20th part of a second.
+const decodedAtOnce = speech.SampleRate / 20
+
+var (
+	// ErrTooLong is AWS's answer to a stream that goes on for longer than MaxLength; its text is ours.
+	ErrTooLong = &awserr.Error{Code: "LimitExceededException", Status: 429, Message: "Your stream has reached the longest time that is allowed, 4 hours. Start a new one."}
+	// ErrAudio is AWS's answer to audio, or frames of it, that can't be read.
+	ErrAudio = awserr.BadRequest("Could not decode the audio stream that you provided. Check that the audio stream is valid and try your request again.")
+)
 
 // Session is one stream. One goroutine writes audio while Run gives events.
 type Session struct {
 	parameters Parameters
 	namespace  uuid.UUID // of the ids of results
-	decoder    *audio.Raw
-	channels   []speech.Listener
-
-	mu      sync.Mutex // guards what follows
-	bytes   int64
-	samples int64 // of one channel, as recognised
+	channels   []channel
+	// Bytes wait in the pipe until they are decoded: there is no other buffer before recognition's own.
+	in      *io.PipeReader
+	out     *io.PipeWriter
+	bytes   atomic.Int64
+	samples atomic.Int64 // of one channel, as recognised
 }
 
-// Open starts recognition.
-func Open(ctx context.Context, recognizer speech.LiveRecognizer, p Parameters) (*Session, error) {
-	decoder, err := audio.NewRaw(p.Encoding, p.SampleRate, p.Channels)
-	if err != nil {
-		return nil, fmt.Errorf("open stream: %w", err)
-	}
-	s := &Session{parameters: p, namespace: uuid.New(), decoder: decoder}
+// channel is what is recognised of one channel, and what is done to it before it is shown.
+type channel struct {
+	speech.Listener
+	personal Editor
+	filter   filters
+}
+
+// Open starts recognition. Its errors are *awserr.Error values, or failures of our own.
+func Open(ctx context.Context, recognizer speech.LiveRecognizer, p Parameters, edits Edits) (*Session, error) {
+	s := &Session{parameters: p, namespace: uuid.New()}
+	s.in, s.out = io.Pipe()
 	settings := speech.LiveSettings{Stability: p.Stability, MultipleLanguages: p.IdentifyMultiple}
 	if p.LanguageCode != "" {
 		settings.Language = language.Of(p.LanguageCode)
@@ -64,64 +76,60 @@ func Open(ctx context.Context, recognizer speech.LiveRecognizer, p Parameters) (
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("open stream: %w", err), s.Close())
 		}
-		s.channels = append(s.channels, l)
+		c := channel{Listener: l, filter: edits.filters}
+		if edits.Personal != nil && p.Personal() {
+			c.personal = edits.Personal(p)
+		}
+		s.channels = append(s.channels, c)
 	}
 	return s, nil
 }
 
-// Write takes the next bytes of audio, cut anywhere. It waits while recognition is behind.
+// Write takes the next bytes of audio, cut anywhere. It waits until they were decoded, and so while recognition is
+// behind. When it fails because of the audio or of recognition, Run says why.
 func (s *Session) Write(ctx context.Context, octets []byte) error {
-	decoded := s.decoder.Decode(octets)
-	s.mu.Lock()
-	s.bytes += int64(len(octets))
-	s.samples += int64(len(decoded[0]))
-	length := time.Duration(s.samples) * time.Second / speech.SampleRate
-	s.mu.Unlock()
-	if length > MaxLength {
-		return errTooLong
-	}
-	return s.send(ctx, decoded)
-}
-
-func (s *Session) send(ctx context.Context, decoded [][]float32) error {
-	for c, l := range s.channels {
-		if len(decoded[c]) > 0 {
-			if err := l.Write(ctx, decoded[c]); err != nil {
-				return err
-			}
-		}
+	s.bytes.Add(int64(len(octets)))
+	// A pipe knows no context.
+	stop := context.AfterFunc(ctx, func() { s.out.CloseWithError(context.Cause(ctx)) })
+	defer stop()
+	if _, err := s.out.Write(octets); err != nil {
+		return fmt.Errorf("write audio: %w", err)
 	}
 	return nil
 }
 
 // Finish says that there is no more audio.
-func (s *Session) Finish(ctx context.Context) error {
-	if err := s.send(ctx, s.decoder.Finish()); err != nil {
-		return err
-	}
-	var errs []error
-	for _, l := range s.channels {
-		errs = append(errs, l.Finish())
-	}
-	return errors.Join(errs...)
-}
+func (s *Session) Finish() error { return s.out.Close() }
 
-// Run gives each event to emit, from one goroutine at a time, until the audio has ended and all finals are out.
-func (s *Session) Run(ctx context.Context, emit func(TranscriptEvent) error) error {
+// Run decodes, and gives each event to emit, from one goroutine at a time, until the audio has ended and all finals are
+// out.
+func (s *Session) Run(ctx context.Context, emit func(event any) error) error {
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		err := s.decode(ctx)
+		s.in.CloseWithError(err) // who writes must not wait for it any more
+		return err
+	})
 	var one sync.Mutex
-	for c, l := range s.channels {
+	for c := range s.channels {
 		group.Go(func() error {
 			for {
-				r, err := l.Next(ctx)
+				r, err := s.channels[c].Next(ctx)
 				if errors.Is(err, io.EOF) {
 					return nil
 				}
 				if err != nil {
 					return err
 				}
+				event, err := s.edit(ctx, c, r)
+				if err != nil {
+					return err
+				}
+				if event == nil {
+					continue
+				}
 				one.Lock()
-				err = emit(s.event(c, r))
+				err = emit(event)
 				one.Unlock()
 				if err != nil {
 					return err
@@ -132,16 +140,77 @@ func (s *Session) Run(ctx context.Context, emit func(TranscriptEvent) error) err
 	return group.Wait()
 }
 
+// decode gives the audio to the channels until it ends.
+func (s *Session) decode(ctx context.Context) error {
+	p := &s.parameters
+	in := audio.OpenLive(ctx, s.in, audio.LiveOptions{Encoding: p.Encoding, SampleRate: p.SampleRate, Channels: p.Channels, Apart: p.Channels > 1})
+	samples := make([][]float32, p.Channels)
+	for i := range samples {
+		samples[i] = make([]float32, decodedAtOnce)
+	}
+	// A pipe knows no context either.
+	stop := context.AfterFunc(ctx, func() { s.in.CloseWithError(context.Cause(ctx)) })
+	defer stop()
+	for {
+		n, err := in.Read(samples)
+		switch {
+		case errors.Is(err, io.EOF):
+			var errs []error
+			for _, l := range s.channels {
+				errs = append(errs, l.Finish())
+			}
+			return errors.Join(errs...)
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case errors.Is(err, audio.ErrInvalid), errors.Is(err, audio.ErrUnsupported):
+			return fmt.Errorf("%w: %w", ErrAudio, err)
+		case err != nil:
+			return err
+		}
+		if length(s.samples.Add(int64(n))) > MaxLength {
+			return ErrTooLong
+		}
+		for c, l := range s.channels {
+			if err := l.Write(ctx, samples[c][:n]); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// edit makes an event of a result, after what is personal and what filters list was dealt with; nil where nothing is
+// left that can be shown yet.
+func (s *Session) edit(ctx context.Context, c int, r speech.LiveResult) (any, error) {
+	channel := &s.channels[c]
+	var entities []Entity
+	if channel.personal != nil {
+		var err error
+		if r, entities, err = channel.personal(ctx, r); err != nil {
+			return nil, fmt.Errorf("find personal information: %w", err)
+		}
+	}
+	r = channel.filter.apply(r)
+	if r.Partial && len(r.Segment.Items) == 0 {
+		return nil, nil
+	}
+	if s.parameters.Medical {
+		return s.medicalEvent(c, r, entities), nil
+	}
+	return s.event(c, r, entities), nil
+}
+
 // Heard is how much audio has come.
-func (s *Session) Heard() (octets int64, length time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.bytes, time.Duration(s.samples) * time.Second / speech.SampleRate
+func (s *Session) Heard() (octets int64, duration time.Duration) {
+	return s.bytes.Load(), length(s.samples.Load())
+}
+
+func length(samples int64) time.Duration {
+	return time.Duration(samples) * time.Second / speech.SampleRate
 }
 
 // Close ends recognition at once.
 func (s *Session) Close() error {
-	var errs []error
+	errs := []error{s.out.CloseWithError(io.ErrClosedPipe), s.in.Close()}
 	for _, l := range s.channels {
 		errs = append(errs, l.Close())
 	}
