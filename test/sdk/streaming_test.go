@@ -204,7 +204,7 @@ func TestWebSocket(t *testing.T) {
 		"parameter added after signing": {english, func(u string) string { return u + "&session-id=11111111-2222-3333-4444-555555555555" }, nil, "InvalidSignatureException", "signature"},
 		"too long a life":               {english + "&X-Amz-Expires=600", nil, nil, "IncompleteSignatureException", "300"},
 		"no such language":              {"language-code=xx-YY&media-encoding=pcm&sample-rate=16000", nil, nil, "BadRequestException", "'languageCode' failed to satisfy constraint"},
-		"an encoding that is not there": {"language-code=en-US&media-encoding=flac&sample-rate=16000", nil, nil, "BadRequestException", "flac"},
+		"an encoding that is not there": {"language-code=en-US&media-encoding=g729&sample-rate=16000", nil, nil, "BadRequestException", "g729"},
 		"a frame with a wrong checksum": {english, nil, [][]byte{append(audioEvent(pcm[:3200])[:3000], 0)}, "BadRequestException", "Could not decode the audio stream"},
 		"a frame that is too large":     {english, nil, [][]byte{audioEvent(make([]byte, 300_000))}, "BadRequestException", "Your stream is too big."},
 		"another event":                 {english, nil, [][]byte{frame([]byte("{}"), ":message-type", "event", ":event-type", "ConfigurationEvent")}, "BadRequestException", "ConfigurationEvent"},
