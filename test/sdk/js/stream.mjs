@@ -80,12 +80,12 @@ const text = (results) => results.filter((r) => !r.IsPartial).map((r) => r.Alter
 
 { // Personal information is named, or taken out of all that is shown.
   const named = await transcribe({ ContentIdentificationType: "PII" }, audio(call));
-  assert.match(text(named.results), /area code,? two/);
+  assert.match(text(named.results), /area code.*(two|2)/);
   const entities = named.results.flatMap((r) => r.Alternatives[0].Entities ?? []);
-  assert.ok(entities.some((e) => e.Type === "PHONE" && e.Category === "PII" && /two/i.test(e.Content) && e.EndTime > e.StartTime));
+  assert.ok(entities.some((e) => e.Type === "PHONE" && e.Category === "PII" && /two|2/i.test(e.Content) && e.EndTime > e.StartTime));
   const redacted = await transcribe({ ContentRedactionType: "PII", PiiEntityTypes: "PHONE,NAME" }, audio(call));
   assert.match(text(redacted.results), /area code,? \[phone\]/);
-  assert.ok(!/two|five|2125/i.test(JSON.stringify(redacted.results)), "a digit is shown");
+  assert.ok(!redacted.results.some((r) => /two|five|\d/i.test(r.Alternatives[0].Transcript)), "a digit is shown");
 }
 
 for (const [more, name, message] of [
