@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/dictum/dictum/internal/inference"
 	"github.com/dictum/dictum/internal/speech"
@@ -63,7 +64,11 @@ var ErrUnknownLanguage = errors.New("the model does not know the language")
 type Engine struct {
 	config Config
 	queue  *queue
-	stats  counters
+	// lane is where runs of the low-latency model queue.
+	lane *live.Lane
+	// refining tells that a final is at Whisper that the low-latency model has: one at a time, since two would be late.
+	refining atomic.Bool
+	stats    counters
 
 	// ctx ends when the engine is closed, and with it all work.
 	ctx   context.Context
@@ -84,7 +89,8 @@ type Engine struct {
 type models struct {
 	whisper *whisper.Model
 	vad     *vad.Detector
-	batch   *whisper.Batch
+	// batch decodes windows of recordings, live those of live sessions.
+	batch, live *whisper.Batch
 	// speakers and english are loaded at first use.
 	speakers *speakers.Model
 	english  *live.English
@@ -111,7 +117,7 @@ func New(config Config) (*Engine, error) {
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}
-	e := &Engine{config: config, queue: newQueue(), load: make(chan struct{}, 1), stopped: make(chan struct{})}
+	e := &Engine{config: config, queue: newQueue(), lane: live.NewLane(1), load: make(chan struct{}, 1), stopped: make(chan struct{})}
 	e.ctx, e.close = context.WithCancel(context.Background())
 	return e, nil
 }
@@ -182,6 +188,9 @@ func (e *Engine) open() (*models, error) {
 	if m.batch, err = m.whisper.NewBatch(e.config.Rows); err != nil {
 		return nil, errors.Join(err, m.close())
 	}
+	if m.live, err = m.whisper.NewBatch(liveRows); err != nil {
+		return nil, errors.Join(err, m.close())
+	}
 	return &m, nil
 }
 
@@ -189,6 +198,9 @@ func (m *models) close() error {
 	var errs []error
 	if m.batch != nil {
 		errs = append(errs, m.batch.Close())
+	}
+	if m.live != nil {
+		errs = append(errs, m.live.Close())
 	}
 	if m.whisper != nil {
 		errs = append(errs, m.whisper.Close())

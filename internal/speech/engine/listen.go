@@ -2,10 +2,9 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
+	"slices"
 
 	"github.com/dictum/dictum/internal/speech"
 	"github.com/dictum/dictum/internal/speech/live"
@@ -18,26 +17,29 @@ const (
 	// moonshineDir is the folder of the low-latency recogniser in Config.Models, and moonshineLanguage what it knows.
 	moonshineDir      = "moonshine-tiny-en"
 	moonshineLanguage = "en"
+	// refineLoad is the load of the low-latency model up to which Whisper is asked for finals of English.
+	refineLoad = 0.6
 )
 
-// Listen implements speech.LiveRecognizer. English is recognised by the low-latency model, other languages by Whisper,
-// utterance by utterance and before all other work.
+// Listen implements speech.LiveRecognizer. English is recognised by the low-latency model, and its finals by Whisper
+// too while there is time; other languages by Whisper, utterance by utterance and before all other work.
 func (e *Engine) Listen(ctx context.Context, settings speech.LiveSettings) (speech.Listener, error) {
 	m, err := e.loaded(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, language := range append([]string{settings.Language}, settings.LanguageCandidates...) {
+	for _, language := range append([]string{settings.Language, settings.PreferredLanguage}, settings.LanguageCandidates...) {
 		if language != "" && !m.whisper.Knows(language) {
 			return nil, fmt.Errorf("listen to %q: %w", language, ErrUnknownLanguage)
 		}
 	}
-	options := live.Options{Settings: settings, VAD: m.vad, Recognizer: &whisperRecognizer{engine: e}}
-	if settings.Language == moonshineLanguage {
-		if options.Recognizer, err = e.english(ctx); err != nil {
+	recognizer := &chooser{engine: e, models: m, settings: settings, language: settings.Language}
+	if recognizer.mayBe(moonshineLanguage) {
+		if recognizer.english, err = e.english(ctx); err != nil {
 			return nil, err
 		}
 	}
+	options := live.Options{Settings: settings, VAD: m.vad, Recognizer: recognizer, Told: e.stats.told}
 	if settings.MaxSpeakers > 0 {
 		diarizer, err := e.diarizer(ctx, settings.MaxSpeakers)
 		if err != nil {
@@ -65,6 +67,20 @@ func (e *Engine) Listen(ctx context.Context, settings speech.LiveSettings) (spee
 	return l, nil
 }
 
+// told counts a result of a live session.
+func (c *counters) told(r live.Report) {
+	if r.Partial {
+		c.partials.Add(1)
+		return
+	}
+	c.finals.Add(1)
+	c.spoken.Add(int64(r.Speech))
+	c.delay.Add(int64(r.Delay))
+	if r.Refined {
+		c.refined.Add(1)
+	}
+}
+
 // english is the low-latency recogniser, which is loaded at first use.
 func (e *Engine) english(ctx context.Context) (live.Recognizer, error) {
 	select {
@@ -81,43 +97,33 @@ func (e *Engine) english(ctx context.Context) (live.Recognizer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("load live model from %s (dictum models pull installs it): %w", e.config.Models, err)
 		}
-		e.models.english = &live.English{Model: m, Lane: live.NewLane(1)}
+		e.models.english = &live.English{Model: m, Lane: e.lane}
 	}
-	return e.models.english, nil
+	return &refined{engine: e, models: e.models, quick: e.models.english}, nil
 }
 
-// whisperRecognizer recognises utterances by Whisper.
-type whisperRecognizer struct{ engine *Engine }
+// refined recognises English by the low-latency model, and offers Whisper's text for finals.
+type refined struct {
+	engine *Engine
+	models *models
+	quick  live.Recognizer
+}
 
 // Recognize implements live.Recognizer.
-func (w *whisperRecognizer) Recognize(ctx context.Context, u live.Utterance) (live.Hypothesis, error) {
-	settings := speech.Settings{Language: u.Language, Priority: speech.PriorityLive}
-	if u.Language == "" {
-		settings.LanguageCandidates = u.Candidates
+func (r *refined) Recognize(ctx context.Context, u live.Utterance) (live.Hypothesis, error) {
+	h, err := r.quick.Recognize(ctx, u)
+	if err != nil || !u.Final || !h.Credible || r.engine.lane.Load() > refineLoad {
+		return h, err
 	}
-	transcript, err := w.engine.Recognize(ctx, &sliceReader{u.Samples}, settings, nil)
-	if errors.Is(err, speech.ErrTooLittleSpeech) {
-		return live.Hypothesis{}, nil
+	u.Samples, u.Speech = slices.Clone(u.Samples), slices.Clone(u.Speech)
+	h.Better = func(ctx context.Context) (live.Hypothesis, error) {
+		if !r.engine.refining.CompareAndSwap(false, true) {
+			return live.Hypothesis{}, nil
+		}
+		defer r.engine.refining.Store(false)
+		better := r.engine.utterance(ctx, r.models, u)
+		defer better.release()
+		return better.recognise(moonshineLanguage, true)
 	}
-	if err != nil {
-		return live.Hypothesis{}, err
-	}
-	h := live.Hypothesis{Languages: transcript.Languages, Best: true}
-	for _, s := range transcript.Segments {
-		h.Items = append(h.Items, s.Items...)
-	}
-	h.Credible = len(h.Items) > 0 // the engine throws away what is not
 	return h, nil
-}
-
-// sliceReader reads samples from memory.
-type sliceReader struct{ samples []float32 }
-
-// ReadSamples implements speech.SampleReader.
-func (r *sliceReader) ReadSamples(dst []float32) (int, error) {
-	n := copy(dst, r.samples)
-	if r.samples = r.samples[n:]; len(r.samples) == 0 {
-		return n, io.EOF
-	}
-	return n, nil
 }

@@ -3,8 +3,6 @@ package engine
 import (
 	"sync/atomic"
 	"time"
-
-	"github.com/dictum/dictum/internal/speech"
 )
 
 // Stats is what the engine has done since it was made, and what waits.
@@ -28,6 +26,13 @@ type Stats struct {
 	Jobs, Active int64
 	// Streams is the number of live sessions.
 	Streams int64
+	// LivePartials and LiveFinals are results of live sessions, and LiveRefined the finals of which Whisper had the text
+	// after the low-latency recogniser. LiveSpeechSeconds is the length of the utterances: LiveSpeechSeconds /
+	// LivePartials is the cadence of partials, which load stretches first.
+	LivePartials, LiveFinals, LiveRefined int64
+	LiveSpeechSeconds                     float64
+	// LiveFinalSeconds is the sum, over finals, of the time from when the end of the speech was heard to the result.
+	LiveFinalSeconds float64
 	// QueuedLive, QueuedInteractive and QueuedBatch are windows that wait.
 	QueuedLive, QueuedInteractive, QueuedBatch int
 	// Loaded is set when the models are in memory.
@@ -41,6 +46,9 @@ type counters struct {
 	retries, dropped       atomic.Int64
 	searches               atomic.Int64
 	jobs, active, streams  atomic.Int64
+	partials, finals       atomic.Int64
+	refined                atomic.Int64
+	spoken, delay          atomic.Int64
 	loaded                 atomic.Bool
 }
 
@@ -55,9 +63,10 @@ func (e *Engine) Stats() Stats {
 		Jobs: c.jobs.Load(), Active: c.active.Load(), Streams: c.streams.Load(), Loaded: c.loaded.Load(),
 	}
 	s.BusySeconds = s.EncodeSeconds + s.DecodeSeconds
+	s.LivePartials, s.LiveFinals, s.LiveRefined = c.partials.Load(), c.finals.Load(), c.refined.Load()
+	s.LiveSpeechSeconds, s.LiveFinalSeconds = seconds(&c.spoken), seconds(&c.delay)
 	queued := e.queue.lengths()
-	s.QueuedLive = queued[class(speech.PriorityLive)]
-	s.QueuedInteractive = queued[class(speech.PriorityInteractive)]
-	s.QueuedBatch = queued[class(speech.PriorityBatch)]
+	s.QueuedLive = queued[classFinal] + queued[classPartial]
+	s.QueuedInteractive, s.QueuedBatch = queued[classInteractive], queued[classBatch]
 	return s
 }

@@ -29,7 +29,7 @@ func (e *English) Recognize(ctx context.Context, u Utterance) (Hypothesis, error
 	if err != nil {
 		return Hypothesis{}, err
 	}
-	return Hypothesis{Items: items(h, u), Credible: h.Credible(), Best: true}, nil
+	return Hypothesis{Items: items(h, u), Credible: h.Credible(), Best: true, Language: "en"}, nil
 }
 
 // items splits a text into words with times. The model tells none: characters are spread over the speech evenly.
