@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -75,7 +74,7 @@ func closed(err error) error {
 	if s := websocket.CloseStatus(err); s == websocket.StatusNormalClosure || s == websocket.StatusNoStatusRcvd {
 		return io.EOF
 	}
-	return errors.Join(errGone, err)
+	return gone(err)
 }
 
 // send implements wire.
@@ -89,7 +88,7 @@ func (s *socket) send(message []byte) error {
 	case ctx.Err() != nil:
 		return errStalled
 	}
-	return errors.Join(errGone, err)
+	return gone(err)
 }
 
 // hangUp implements wire: it closes the socket. Close waits for the other side's closing frame for some seconds at most.

@@ -184,11 +184,15 @@ func (o *opened) close() {
 	o.entry.Leave()
 }
 
-// run has the exchange, and leaves what the audit and the metrics tell of it.
+// run has the exchange.
 func (o *opened) run(ctx context.Context, x *exchange) {
 	began := o.service.config.Now()
 	x.session, x.chain, x.limits, x.stopping = o.session, o.call.Events, o.service.config.Limits, o.service.config.Sessions.Stopping()
-	err := x.run(ctx)
+	o.ended(ctx, began, x.run(ctx))
+}
+
+// ended leaves what the audit and the metrics tell of a stream that began and how it ended.
+func (o *opened) ended(ctx context.Context, began time.Time, err error) {
 	octets, length := o.session.Heard()
 	outcome := "completed"
 	switch {
