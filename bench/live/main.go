@@ -56,6 +56,8 @@ type session struct {
 	partial, final []time.Duration
 	words, found   int
 	text           []string
+	said           []word // of finals
+	times          []time.Duration
 	err            error
 }
 
@@ -107,6 +109,7 @@ func run(ctx context.Context, streams int, language string, limit time.Duration,
 			return r.err
 		}
 		all.partial, all.final = append(all.partial, r.partial...), append(all.final, r.final...)
+		all.times = append(all.times, r.times...)
 		all.words, all.found = all.words+r.words, all.found+r.found
 		reference := references[i%len(references)]
 		var texts []string
@@ -117,7 +120,7 @@ func run(ctx context.Context, streams int, language string, limit time.Duration,
 	}
 	return json.NewEncoder(os.Stdout).Encode(map[string]any{
 		"streams": streams, "words": all.words, "found": all.found, "differs_from_whole": float64(wrong) / float64(max(1, total)),
-		"partial_ms": summary(all.partial), "final_ms": summary(all.final), "finals": len(all.final),
+		"times_ms": summary(all.times), "partial_ms": summary(all.partial), "final_ms": summary(all.final), "finals": len(all.final),
 	})
 }
 
@@ -155,6 +158,11 @@ func listen(ctx context.Context, e *engine.Engine, language string, samples []fl
 		r, err := l.Next(ctx)
 		now := time.Since(began)
 		if errors.Is(err, io.EOF) {
+			for i, j := range matches(reference, s.text) {
+				if j >= 0 {
+					s.times = append(s.times, (s.said[j].start - reference[i].start).Abs())
+				}
+			}
 			return s
 		}
 		if err != nil {
@@ -170,7 +178,7 @@ func listen(ctx context.Context, e *engine.Engine, language string, samples []fl
 			all = append(all, w.text)
 		}
 		if !r.Partial {
-			s.text = all
+			s.text, s.said = all, append(s.said, heard...)
 		}
 		last := -1
 		for i, j := range matches(reference, all) {

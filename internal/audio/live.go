@@ -166,7 +166,7 @@ func openLiveOpus(in *contextReader) (decoder, error) {
 		return nil, in.invalid("parse Opus header", err)
 	}
 	if head.family != 0 {
-		return nil, fmt.Errorf("Opus with %d channels: %w", head.channels, ErrUnsupported)
+		return nil, fmt.Errorf("decode Opus of %d channels: %w", head.channels, ErrUnsupported)
 	}
 	return beginOpus(in, pages, page.serial, head)
 }

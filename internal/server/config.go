@@ -55,7 +55,7 @@ type Config struct {
 	Jobs int `help:"Jobs worked on at the same time." default:"4"`
 	// Quotas is "off" or "aws".
 	Quotas string `help:"Quotas: off, or aws for Amazon Transcribe's." enum:"off,aws" default:"off"`
-	// MaxStreams is how many live streams an account has at once in a region, over HTTP/2 and over WebSockets each.
+	// MaxStreams is how many live streams an account has at once in a region, over HTTP/2 and over WebSockets each; 0 is AWS's 25.
 	MaxStreams int `name:"max-streams" help:"Live streams of an account at once, over HTTP/2 and over WebSockets each." default:"25"`
 	// Retention is how long job records and service-managed output are kept.
 	Retention time.Duration `help:"How long job records and service-managed output are kept." default:"2160h"`
@@ -79,8 +79,8 @@ func (c *Config) complete() error {
 	if c.Jobs < 1 {
 		return fmt.Errorf("--jobs must be at least 1")
 	}
-	if c.MaxStreams < 1 {
-		return fmt.Errorf("--max-streams must be at least 1")
+	if c.MaxStreams < 0 {
+		return fmt.Errorf("--max-streams must not be negative")
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		return fmt.Errorf("--tls-cert and --tls-key go together")

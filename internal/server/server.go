@@ -172,6 +172,7 @@ func (s *server) services(jobService *job.Service, filters *vocabularyfilter.Ser
 				Jobs: jobService, Filters: filters, Presigner: links{s.security.links}, Keys: s.security.keys, Roles: s.security.directory,
 			}),
 			Recognizer: s.engine, Languages: language.NewSet(), Sessions: s.streams, Filters: filters, Observer: newStreamMetrics(s.registry),
+			Edits: streams.Edits{Personal: streams.Personal(&pii.Detector{Tagger: s.engine})},
 		}),
 	}
 }

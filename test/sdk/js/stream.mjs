@@ -1,10 +1,10 @@
 // What the JavaScript SDK's streaming client does with the endpoint that `dictum env` prints. Run by streaming_test.go with a
-// file of PCM at 16 kHz; any failed assertion ends it with an error.
+// file of PCM at 16 kHz, and another in which a telephone number is read out; any failed assertion ends it with an error.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { StartStreamTranscriptionCommand, TranscribeStreamingClient } from "@aws-sdk/client-transcribe-streaming";
 
-const pcm = fs.readFileSync(process.argv[2]);
+const pcm = fs.readFileSync(process.argv[2]), call = fs.readFileSync(process.argv[3]);
 const options = { maxAttempts: 1, endpoint: process.env.AWS_ENDPOINT_URL };
 const request = { LanguageCode: "en-US", MediaEncoding: "pcm", MediaSampleRateHertz: 16000 };
 
@@ -76,6 +76,16 @@ const text = (results) => results.filter((r) => !r.IsPartial).map((r) => r.Alter
   const { results } = await transcribe({ EnableChannelIdentification: true, NumberOfChannels: 2 }, audio(stereo));
   assert.match(text(results), /best of times/);
   assert.ok(results.every((r) => r.ChannelId === "ch_0"));
+}
+
+{ // Personal information is named, or taken out of all that is shown.
+  const named = await transcribe({ ContentIdentificationType: "PII" }, audio(call));
+  assert.match(text(named.results), /area code.*(two|2)/);
+  const entities = named.results.flatMap((r) => r.Alternatives[0].Entities ?? []);
+  assert.ok(entities.some((e) => e.Type === "PHONE" && e.Category === "PII" && /two|2/i.test(e.Content) && e.EndTime > e.StartTime));
+  const redacted = await transcribe({ ContentRedactionType: "PII", PiiEntityTypes: "PHONE,NAME" }, audio(call));
+  assert.match(text(redacted.results), /area code,? \[phone\]/);
+  assert.ok(!redacted.results.some((r) => /two|five|\d/i.test(r.Alternatives[0].Transcript)), "a digit is shown");
 }
 
 for (const [more, name, message] of [
