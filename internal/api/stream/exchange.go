@@ -76,6 +76,9 @@ type exchange struct {
 	stopping context.Context
 	// signed says that events must be signed: always over HTTP/2, and over WebSockets once one was.
 	signed bool
+	// done is called when recognition has ended, before the client hears of it: a client that comes back at once, with
+	// the same session id, is not to meet itself.
+	done func()
 	// halfCloses says that a client can end its side and still read.
 	halfCloses bool
 }
@@ -113,6 +116,7 @@ func (x *exchange) run(ctx context.Context) error {
 	if stalled { // who is cut for not reading is gone as well
 		err = errStalled
 	}
+	x.done()
 	if err != nil && !errors.Is(err, errGone) && !errors.Is(err, errStalled) {
 		if exception, encodeErr := exception(shown(err)); encodeErr == nil {
 			_ = x.wire.send(exception) // a client that is gone has no use for it

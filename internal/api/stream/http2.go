@@ -19,6 +19,7 @@ func (s *Service) http2(op *stream.Operation) gateway.Handler {
 		if err != nil {
 			return err
 		}
+		defer o.entry.HungUp()
 		defer o.close()
 		h, get := w.Header(), parameter(r)
 		h.Set("Content-Type", eventstream.ContentType)

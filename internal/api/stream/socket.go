@@ -33,6 +33,7 @@ func (s *Service) socket(op *stream.Operation) gateway.Handler {
 		if err != nil {
 			return err
 		}
+		defer o.entry.HungUp()
 		defer o.close()
 		conn, err := accept(w, r)
 		if err != nil {
