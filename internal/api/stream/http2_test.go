@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -222,6 +223,17 @@ func TestTimes(t *testing.T) {
 		}
 		c.end()
 		if got := c.listen(); got.exception != "" || got.err != nil || len(got.finals()) != 1 {
+			t.Errorf("%+v", got)
+		}
+	})
+	t.Run("an event that waited long is good", func(t *testing.T) {
+		var later atomic.Int64
+		b := newBench(t, setup{now: func() time.Time { return time.Now().Add(time.Duration(later.Load())) }})
+		c := b.dial(t, h2c(), path, english)
+		later.Store(int64(2 * time.Hour)) // what was signed at once is read now
+		c.say(silence(1))
+		c.end()
+		if got := c.listen(); got.exception != "" || len(got.finals()) != 1 {
 			t.Errorf("%+v", got)
 		}
 	})
