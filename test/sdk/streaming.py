@@ -16,13 +16,13 @@ endpoint, authority, path = sys.argv[1:]
 pcm = open(path, "rb").read()
 
 # The client trusts the system's authorities and has no setting for others. Installations put theirs there.
-options = httpsession.io.TlsContextOptions
-httpsession.io.TlsContextOptions = lambda: trusting(options())
+class Trusting(httpsession.io.TlsContextOptions):
+    def __init__(self):
+        super().__init__()
+        self.override_default_trust_store_from_path(None, authority)
 
 
-def trusting(o):
-    o.override_default_trust_store_from_path(None, authority)
-    return o
+httpsession.io.TlsContextOptions = Trusting
 
 
 def client(secret=os.environ["AWS_SECRET_ACCESS_KEY"]):
