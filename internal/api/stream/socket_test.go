@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -126,8 +127,8 @@ func TestSocket(t *testing.T) {
 }
 
 func TestSocketErrorsComeAfterTheUpgrade(t *testing.T) {
-	shift := time.Duration(0)
-	b := newBench(t, setup{now: func() time.Time { return time.Now().Add(shift) }})
+	var shift atomic.Int64
+	b := newBench(t, setup{now: func() time.Time { return time.Now().Add(time.Duration(shift.Load())) }})
 	good, _ := b.socketURL(t, path, english, 60)
 	long, _ := b.socketURL(t, path, english, 301)
 	unknown, _ := b.socketURL(t, path, with(english, "language-code", "xx-YY"), 60)
@@ -152,8 +153,8 @@ func TestSocketErrorsComeAfterTheUpgrade(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b.locked(func() { b.deny = tt.deny })
-			shift = tt.shift
-			defer func() { shift = 0; b.locked(func() { b.deny = "" }) }()
+			shift.Store(int64(tt.shift))
+			defer func() { shift.Store(0); b.locked(func() { b.deny = "" }) }()
 			got := converse(t, open(t, tt.address))
 			if got.exception != tt.exception || !strings.Contains(got.message, tt.says) || websocket.CloseStatus(got.err) != websocket.StatusNormalClosure {
 				t.Errorf("%s: %s (%v)", got.exception, got.message, got.err)
@@ -175,8 +176,8 @@ func TestSocketErrorsComeAfterTheUpgrade(t *testing.T) {
 		if err := conn.Write(t.Context(), websocket.MessageBinary, event(t, silence(1))); err != nil {
 			t.Fatal(err)
 		}
-		shift = 2 * time.Minute // it is looked at when the stream opens, and not again
-		defer func() { shift = 0 }()
+		shift.Store(int64(2 * time.Minute)) // it is looked at when the stream opens, and not again
+		defer shift.Store(0)
 		if got := converse(t, conn, event(t, silence(1)), event(t, nil)); len(got.finals()) != 2 || got.exception != "" {
 			t.Errorf("%q, %s: %s", got.finals(), got.exception, got.message)
 		}
