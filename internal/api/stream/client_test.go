@@ -122,7 +122,7 @@ func (b *bench) dialAt(t testing.TB, client *http.Client, path string, parameter
 		t.Fatal(err)
 	}
 	_, seed, _ := strings.Cut(r.Header.Get("Authorization"), "Signature=")
-	answer, err := client.Do(r)
+	answer, err := client.Do(r) //nolint:bodyclose // call.hangUp does
 	if err != nil {
 		cancel()
 		t.Fatal(err)

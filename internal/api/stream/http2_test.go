@@ -118,7 +118,7 @@ func TestWhatEndsAStream(t *testing.T) {
 		message   string
 	}{
 		{"a wrong signature", func(c *call) {
-			c.GetSignature(t.Context(), nil, nil, time.Now()) //nolint:errcheck // it moves the chain on
+			c.GetSignature(t.Context(), nil, nil, time.Now()) // which moves the chain on
 			c.send(frame(c))
 		}, "InvalidSignatureException", "does not match"},
 		{"an event twice", func(c *call) { f := frame(c); c.send(f); c.send(f) }, "InvalidSignatureException", "does not match"},
