@@ -18,10 +18,21 @@ type English struct {
 	Lane  *Lane
 }
 
+// patience is how long a partial result waits for the model: who waits hears no pause in the meantime.
+const patience = 120 * time.Millisecond
+
 // Recognize implements Recognizer. Whatever is said is taken for English.
 func (e *English) Recognize(ctx context.Context, u Utterance) (Hypothesis, error) {
-	leave, err := e.Lane.Enter(ctx, u.Final)
+	entering, cancel := ctx, context.CancelFunc(func() {})
+	if !u.Final {
+		entering, cancel = context.WithTimeout(ctx, patience)
+	}
+	leave, err := e.Lane.Enter(entering, u.Final)
+	cancel()
 	if err != nil {
+		if ctx.Err() == nil { // others are served: this partial is left out, and the audio goes on
+			return Hypothesis{}, nil
+		}
 		return Hypothesis{}, err
 	}
 	defer leave()

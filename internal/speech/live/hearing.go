@@ -21,12 +21,12 @@ const (
 	lead = second * 3 / 10
 	tail = second / 5
 	// An utterance ends after a pause, which is shorter when the text ends a sentence.
-	pause         = second * 45 / 100
-	sentencePause = second * 30 / 100
+	pause         = second * 40 / 100
+	sentencePause = second * 25 / 100
 	// hush is the pause after which the text is made that a final will have, if nothing more is said.
 	hush = second * 15 / 100
 	// cadence is how much new audio there is between two partial results, when there is time for more.
-	cadence = second / 5
+	cadence = second * 3 / 20
 	// Long utterances end at a short pause from longish on, and at the quietest place of the last half when long.
 	longish    = second * 8
 	long       = second * 12
@@ -140,7 +140,8 @@ func (h *hearing) pause(ctx context.Context) error {
 		return h.cut(ctx)
 	case silence >= hush && h.hushed != h.lastEnd:
 		h.hushed, h.guess = h.lastEnd, Hypothesis{}
-		return h.partial(ctx, min(h.place(), h.lastEnd+tail))
+		// It is urgent as a final is: it will be one.
+		return h.partial(ctx, min(h.place(), h.lastEnd+tail), true)
 	}
 	return nil
 }
@@ -148,15 +149,16 @@ func (h *hearing) pause(ctx context.Context) error {
 // recognise makes a partial result when one is due.
 func (h *hearing) recognise(ctx context.Context) error {
 	if h.speaking && h.place()-h.lastEnd < hush && h.place()-max(h.decoded, h.start) >= cadence {
-		return h.partial(ctx, h.place())
+		return h.partial(ctx, h.place(), false)
 	}
 	return nil
 }
 
 // partial tells what has been said so far.
-func (h *hearing) partial(ctx context.Context, end int) error {
+func (h *hearing) partial(ctx context.Context, end int, urgent bool) error {
 	h.decoded = end
 	u := h.utterance(end)
+	u.Final = urgent
 	if spoken(u) < least {
 		return nil
 	}
