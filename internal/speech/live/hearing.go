@@ -21,8 +21,8 @@ const (
 	lead = second * 3 / 10
 	tail = second / 5
 	// An utterance ends after a pause, which is shorter when the text ends a sentence.
-	pause         = second * 40 / 100
-	sentencePause = second * 25 / 100
+	pause         = second * 45 / 100
+	sentencePause = second * 30 / 100
 	// hush is the pause after which the text is made that a final will have, if nothing more is said.
 	hush = second * 15 / 100
 	// cadence is how much new audio there is between two partial results, when there is time for more.
