@@ -63,6 +63,8 @@ type response struct {
 	status  int
 	written int64
 	left    int // bytes until the deadline is set anew
+	// live leaves the pace to the handler: a stream may have nothing to say for long.
+	live bool
 	// commit is asked before anything goes out; when it fails, nothing does.
 	commit func() error
 	failed error
@@ -87,8 +89,10 @@ func (w *response) WriteHeader(status int) {
 			}
 		}
 		w.wrote, w.status = true, status
-		// A deadline of the connection's last answer would cut one that has no body.
-		_ = w.control.SetWriteDeadline(time.Now().Add(stepTime))
+		if !w.live {
+			// A deadline of the connection's last answer would cut one that has no body.
+			_ = w.control.SetWriteDeadline(time.Now().Add(stepTime))
+		}
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
@@ -110,7 +114,7 @@ func (w *response) Write(p []byte) (int, error) {
 	if w.failed != nil {
 		return 0, w.failed
 	}
-	if w.left -= len(p); w.left < 0 {
+	if w.left -= len(p); w.left < 0 && !w.live {
 		// A recorder in tests has no deadlines; a real connection always does.
 		_ = w.control.SetWriteDeadline(time.Now().Add(stepTime))
 		w.left = stepBytes

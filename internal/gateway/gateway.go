@@ -220,6 +220,7 @@ func (g *Gateway) serve(x *exchange) error {
 	}
 	if c.Events != nil {
 		x.leave() // a stream lasts for hours, and its service counts it
+		x.w.live = true
 	}
 	return route.Handler(x.w, x.r, c)
 }

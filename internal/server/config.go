@@ -19,6 +19,8 @@ type Config struct {
 	API     string `name:"api" help:"Where the AWS APIs listen." default:"127.0.0.1:7600" placeholder:"HOST:PORT"`
 	Console string `help:"Where the console listens." default:"127.0.0.1:7601" placeholder:"HOST:PORT"`
 	Ops     string `help:"Where /healthz, /readyz and /metrics listen." default:"127.0.0.1:7602" placeholder:"HOST:PORT"`
+	// APIAlso is where the APIs listen besides. AWS's browser client for streams goes to port 8443, whatever its endpoint says.
+	APIAlso string `name:"api-also" help:"Where the AWS APIs listen besides: AWS's browser client for streams knows port 8443 only." placeholder:"HOST:PORT"`
 	// PublicURL is the origin that URIs in answers carry, instead of the one the client called.
 	PublicURL string `name:"public-url" help:"Origin of the URIs in answers, where a proxy hides the one clients call." placeholder:"URL"`
 	// TLSCert and TLSKey are PEM files. Without them, those of dictum tls init in the data folder are used.

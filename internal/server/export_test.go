@@ -13,6 +13,8 @@ type Listeners struct {
 	prometheus.Collector
 	// API, Console and Ops are their origins.
 	API, Console, Ops string
+	// Also is the API's further one, empty for none.
+	Also string
 	// SourceIP tells where a request came from.
 	SourceIP func(*http.Request) string
 	sites    *sites
@@ -30,7 +32,11 @@ func Listen(ctx context.Context, c *Config, h http.Handler) (*Listeners, error) 
 	for _, site := range s.all() {
 		site.server.Handler = h
 	}
-	return &Listeners{s, s.api.origin(), s.console.origin(), s.ops.origin(), s.sourceIP, s}, nil
+	l := &Listeners{Collector: s, API: s.api.origin(), Console: s.console.origin(), Ops: s.ops.origin(), SourceIP: s.sourceIP, sites: s}
+	if s.also != nil {
+		l.Also = s.also.origin()
+	}
+	return l, nil
 }
 
 // Serve serves until ctx ends.

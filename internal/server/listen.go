@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -116,7 +117,9 @@ func (s *site) shutdown(ctx context.Context) {
 // sites are the process's listeners.
 type sites struct {
 	api, console, ops *site
-	transport         transport
+	// also is nil where the API has one address.
+	also      *site
+	transport transport
 	// sourceIP tells where a request came from, past the proxies that the operator trusts.
 	sourceIP func(*http.Request) string
 }
@@ -139,7 +142,11 @@ func openSites(ctx context.Context, c *Config, log *slog.Logger) (*sites, error)
 		{&s.api, place{name: "api", address: c.API, source: transport.api, allowed: networks.api}},
 		{&s.console, place{name: "console", address: c.Console, source: transport.console, allowed: networks.console, hsts: !loopback(c.Console)}},
 		{&s.ops, place{name: "ops", address: c.Ops, source: transport.ops, allowed: networks.ops}},
+		{&s.also, place{name: "api-also", address: c.APIAlso, source: transport.api, allowed: networks.api}},
 	} {
+		if open.address == "" && open.to == &s.also {
+			continue
+		}
 		if *open.to, err = c.open(ctx, open.place, log); err != nil {
 			s.close()
 			return nil, err
@@ -148,13 +155,14 @@ func openSites(ctx context.Context, c *Config, log *slog.Logger) (*sites, error)
 	return s, nil
 }
 
-func (s *sites) all() []*site { return []*site{s.api, s.console, s.ops} }
+// all are those that are open.
+func (s *sites) all() []*site {
+	return slices.DeleteFunc([]*site{s.api, s.also, s.console, s.ops}, func(one *site) bool { return one == nil })
+}
 
 func (s *sites) close() {
 	for _, site := range s.all() {
-		if site != nil {
-			site.gate.Close()
-		}
+		site.gate.Close()
 	}
 }
 

@@ -154,6 +154,9 @@ func build(ctx context.Context, config *Config, data *dataDir, parts Parts, log 
 	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "dictum_live_streams", Help: "Live streams that are open."},
 		func() float64 { return float64(s.streams.Open()) }))
 	s.sites.api.server.Handler = front
+	if s.sites.also != nil {
+		s.sites.also.server.Handler = front
+	}
 	s.sites.console.server.Handler = console.Handler(console.Page{API: s.origin(), Version: parts.Version})
 	s.sites.ops.server.Handler = opsHandler(s.registry, s.checks())
 	return s, nil

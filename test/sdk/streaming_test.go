@@ -70,6 +70,25 @@ func TestStreamingJavaScriptSDK(t *testing.T) {
 	}
 }
 
+// TestStreamingPython uses amazon-transcribe, which speaks HTTP/2 over TLS only, and signs its requests otherwise than the
+// other SDKs: the body as an empty one, the host without its port.
+func TestStreamingPython(t *testing.T) {
+	binary, err := harness.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := t.TempDir()
+	harness.Tool(t, binary, "tls", "init", "--data", data)
+	server := harness.RunIn(t, data)
+	python := filepath.Join(harness.Root(), ".cache/venv/bin/python")
+	endpoint := strings.Replace(server.API, "127.0.0.1", "localhost", 1)
+	command := exec.CommandContext(t.Context(), python, "streaming.py", endpoint, server.Env["AWS_CA_BUNDLE"], reading(t, "6"))
+	command.Env = server.Environ(t.TempDir())
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // socketURL presigns a WebSocket's URL as hand-written clients do.
 func socketURL(t *testing.T, server *harness.Server, parameters string) string {
 	t.Helper()

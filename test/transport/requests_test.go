@@ -158,7 +158,6 @@ func TestMalformedHeaders(t *testing.T) {
 		{"a host that is none", "GET / HTTP/1.1\r\nHost: a b/c\r\n\r\n"},
 		{"another protocol", "GET / RTSP/1.1\r\n" + host + "\r\n"},
 		{"HTTP/0.9", "GET /\r\n\r\n"},
-		{"HTTP/2 without TLS", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"},
 		{"a method that is none", "G@T / HTTP/1.1\r\n" + host + "Connection: close\r\n\r\n"},
 		{"binary noise", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n"},
 		{"two targets", signed + "X-Amz-Target: Transcribe.DeleteTranscriptionJob\r\n" + end},

@@ -52,6 +52,9 @@ var (
 // errGone is the end of a stream whose client has hung up. Nobody is left to be told.
 var errGone = errors.New("the client is gone")
 
+// gone is errGone with what tells of it, which must not be taken for an end of the audio.
+func gone(err error) error { return fmt.Errorf("%w: %v", errGone, err) } //nolint:errorlint // as said
+
 // wire is a connection on which messages go both ways. Receive and send are called from one goroutine each.
 type wire interface {
 	// receive waits for the next message. It returns io.EOF when the client has half-closed, errors of package
@@ -73,6 +76,9 @@ type exchange struct {
 	stopping context.Context
 	// signed says that events must be signed: always over HTTP/2, and over WebSockets once one was.
 	signed bool
+	// done is called when recognition has ended, before the client hears of it: a client that comes back at once, with
+	// the same session id, is not to meet itself.
+	done func()
 	// halfCloses says that a client can end its side and still read.
 	halfCloses bool
 }
@@ -93,7 +99,12 @@ func (x *exchange) run(ctx context.Context) error {
 			fail(err)
 		}
 	})
-	err := x.session.Run(inner, x.emit)
+	stalled := false
+	err := x.session.Run(inner, func(event any) error { // from one goroutine at a time
+		err := x.emit(event)
+		stalled = stalled || errors.Is(err, errStalled)
+		return err
+	})
 	// What made recognition fail has the reader of audio fail as well, with the same error; what came first from
 	// outside, recognition only knows as the end of its context.
 	if cause := context.Cause(inner); err != nil && cause != nil {
@@ -102,6 +113,10 @@ func (x *exchange) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		err = errGone
 	}
+	if stalled { // who is cut for not reading is gone as well
+		err = errStalled
+	}
+	x.done()
 	if err != nil && !errors.Is(err, errGone) && !errors.Is(err, errStalled) {
 		if exception, encodeErr := exception(shown(err)); encodeErr == nil {
 			_ = x.wire.send(exception) // a client that is gone has no use for it

@@ -19,6 +19,7 @@ func (s *Service) http2(op *stream.Operation) gateway.Handler {
 		if err != nil {
 			return err
 		}
+		defer o.entry.HungUp()
 		defer o.close()
 		h, get := w.Header(), parameter(r)
 		h.Set("Content-Type", eventstream.ContentType)
@@ -35,6 +36,7 @@ func (s *Service) http2(op *stream.Operation) gateway.Handler {
 		w.WriteHeader(http.StatusOK)
 		// Clients wait for the headers before they send audio.
 		if err := d.flush(); err != nil {
+			o.ended(r.Context(), s.config.Now(), err)
 			return nil // the client is gone, and the answer has begun
 		}
 		o.run(r.Context(), &exchange{wire: d, signed: true, halfCloses: true})
@@ -58,7 +60,7 @@ func (d *duplex) receive() (eventstream.Message, error) {
 	case err == nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, eventstream.ErrMalformed), errors.Is(err, eventstream.ErrTooLarge):
 		return m, err
 	}
-	return m, errors.Join(errGone, err)
+	return m, gone(err)
 }
 
 // send implements wire.
@@ -88,7 +90,7 @@ func (d *duplex) failed(began time.Time, err error) error {
 	if time.Since(began) >= d.stalled {
 		return errStalled
 	}
-	return errors.Join(errGone, err)
+	return gone(err)
 }
 
 // hangUp implements wire.

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -34,6 +33,7 @@ func (s *Service) socket(op *stream.Operation) gateway.Handler {
 		if err != nil {
 			return err
 		}
+		defer o.entry.HungUp()
 		defer o.close()
 		conn, err := accept(w, r)
 		if err != nil {
@@ -75,7 +75,7 @@ func closed(err error) error {
 	if s := websocket.CloseStatus(err); s == websocket.StatusNormalClosure || s == websocket.StatusNoStatusRcvd {
 		return io.EOF
 	}
-	return errors.Join(errGone, err)
+	return gone(err)
 }
 
 // send implements wire.
@@ -89,7 +89,7 @@ func (s *socket) send(message []byte) error {
 	case ctx.Err() != nil:
 		return errStalled
 	}
-	return errors.Join(errGone, err)
+	return gone(err)
 }
 
 // hangUp implements wire: it closes the socket. Close waits for the other side's closing frame for some seconds at most.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/dictum/dictum/internal/aws/awserr"
@@ -155,6 +156,8 @@ type opened struct {
 	parameters stream.Parameters
 	entry      stream.Entry
 	session    *stream.Session
+	// close ends recognition and counts the stream out, once.
+	close func()
 }
 
 // open checks what is asked for, counts the stream in and starts recognition.
@@ -173,22 +176,26 @@ func (s *Service) open(ctx context.Context, r *http.Request, c *gateway.Call, op
 	}
 	if o.session, err = stream.Open(ctx, s.config.Recognizer, o.parameters, edits); err != nil {
 		o.entry.Leave()
+		o.entry.HungUp()
 		return nil, err
 	}
+	o.close = sync.OnceFunc(func() {
+		_ = o.session.Close() // it has nothing more to tell
+		o.entry.Leave()
+	})
 	return o, nil
 }
 
-// close ends recognition and counts the stream out.
-func (o *opened) close() {
-	_ = o.session.Close() // it has nothing more to tell
-	o.entry.Leave()
-}
-
-// run has the exchange, and leaves what the audit and the metrics tell of it.
+// run has the exchange.
 func (o *opened) run(ctx context.Context, x *exchange) {
 	began := o.service.config.Now()
+	x.done = o.close
 	x.session, x.chain, x.limits, x.stopping = o.session, o.call.Events, o.service.config.Limits, o.service.config.Sessions.Stopping()
-	err := x.run(ctx)
+	o.ended(ctx, began, x.run(ctx))
+}
+
+// ended leaves what the audit and the metrics tell of a stream that began and how it ended.
+func (o *opened) ended(ctx context.Context, began time.Time, err error) {
 	octets, length := o.session.Heard()
 	outcome := "completed"
 	switch {

@@ -29,7 +29,7 @@ const (
 	// hush is the pause after which the text is made that a final will have, if nothing more is said.
 	hush = second * 15 / 100
 	// cadence is how much new audio there is between two partial results, when there is time for more.
-	cadence = second / 5
+	cadence = second * 3 / 20
 	// Long utterances end at a short pause from longish on, and at the quietest place of the last half when long.
 	longish    = second * 8
 	long       = second * 12
@@ -170,6 +170,7 @@ func (h *hearing) pause(ctx context.Context) error {
 		return h.cut(ctx)
 	case silence >= hush && h.hushed != h.lastEnd:
 		h.hushed, h.guess = h.lastEnd, Hypothesis{}
+		// It is urgent as a final is: it will be one.
 		return h.partial(ctx, min(h.place(), h.lastEnd+tail), true)
 	}
 	return nil

@@ -38,6 +38,8 @@ type Sessions struct {
 	mu    sync.Mutex // guards what follows
 	count map[holder]int
 	ids   map[string]bool
+	// connected is how many have not hung up.
+	connected int
 	// begun is when sessions that can be resumed began first, and ended when they no longer can be.
 	begun map[string]window
 }
@@ -65,8 +67,9 @@ func NewSessions(limit int) *Sessions {
 
 // Entry is a stream that was counted in.
 type Entry struct {
-	// Leave counts it out.
-	Leave func()
+	// Leave counts it out, and frees its session id. HungUp tells that its client has been told how it ended: a server
+	// that stops waits for that. Both may be called again.
+	Leave, HungUp func()
 	// Resumed says that it takes up a session that began at another time, which is still within its window.
 	Resumed bool
 	// Begun is when the session began first.
@@ -96,6 +99,7 @@ func (s *Sessions) Enter(account, region string, transport Transport, p Paramete
 	}
 	s.ids[key] = true
 	s.count[h]++
+	s.connected++
 	e.Leave = sync.OnceFunc(func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -103,6 +107,11 @@ func (s *Sessions) Enter(account, region string, transport Transport, p Paramete
 		if s.count[h]--; s.count[h] == 0 {
 			delete(s.count, h)
 		}
+	})
+	e.HungUp = sync.OnceFunc(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.connected--
 		s.checkEmpty()
 	})
 	return e, nil
@@ -136,7 +145,7 @@ func (s *Sessions) Open() int {
 // Stopping is done when the server stops: every stream is then to end with ErrStopping.
 func (s *Sessions) Stopping() context.Context { return s.ctx }
 
-// Stop takes no more streams, and waits until those that are open have ended or ctx has.
+// Stop takes no more streams, and waits until those that are open have hung up or ctx has ended.
 func (s *Sessions) Stop(ctx context.Context) {
 	s.stop()
 	s.mu.Lock()
@@ -148,9 +157,9 @@ func (s *Sessions) Stop(ctx context.Context) {
 	}
 }
 
-// checkEmpty notes that the last stream has ended. The caller holds the lock.
+// checkEmpty notes that the last stream has hung up. The caller holds the lock.
 func (s *Sessions) checkEmpty() {
-	if s.ctx.Err() == nil || len(s.ids) > 0 {
+	if s.ctx.Err() == nil || s.connected > 0 {
 		return
 	}
 	select {
