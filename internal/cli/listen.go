@@ -16,7 +16,9 @@ import (
 	"golang.org/x/term"
 
 	"github.com/dictum/dictum/internal/audio"
+	"github.com/dictum/dictum/internal/server"
 	"github.com/dictum/dictum/internal/speech"
+	"github.com/dictum/dictum/internal/speech/engine"
 )
 
 // ListenCmd recognises audio while it comes, with the engine in this process.
@@ -30,6 +32,7 @@ type ListenCmd struct {
 	Models   string   `help:"Models folder." env:"DICTUM_MODELS" placeholder:"DIR" type:"path"`
 	FFmpeg   string   `name:"ffmpeg" help:"ffmpeg for MP4, M4A, AMR and WebM; found in PATH when empty." placeholder:"PATH"`
 	Threads  int      `help:"Processor threads for recognition; 0 means all cores." default:"0"`
+	Finals   string   `help:"Finals of English: quick, or best to have Whisper make them where it is fast enough." enum:"quick,best" default:"quick"`
 }
 
 // Run implements the command. Finals are lines; on a terminal, what is being said grows in the last line.
@@ -48,12 +51,12 @@ func (c *ListenCmd) Run(ctx context.Context, s *streams) error {
 	if threads <= 0 {
 		threads = runtime.NumCPU()
 	}
-	engine, err := openEngine(c.Models, threads)
+	recognizer, err := openEngine(engine.Config{Models: c.Models, Threads: threads, BestFinals: c.Finals == server.BestFinals})
 	if err != nil {
 		return err
 	}
-	defer engine.Close()
-	listener, err := engine.Listen(ctx, speech.LiveSettings{
+	defer recognizer.Close()
+	listener, err := recognizer.Listen(ctx, speech.LiveSettings{
 		Language: asked.Language, LanguageCandidates: asked.LanguageCandidates, MultipleLanguages: asked.MultipleLanguages, MaxSpeakers: c.Speakers,
 	})
 	if err != nil {

@@ -17,7 +17,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
-	"sync/atomic"
 
 	"github.com/dictum/dictum/internal/inference"
 	"github.com/dictum/dictum/internal/speech"
@@ -38,6 +37,9 @@ type Config struct {
 	Threads int
 	// Rows is how many windows are decoded side by side; zero means DefaultRows.
 	Rows int
+	// BestFinals has Whisper make finals of live English too, which makes fewer mistakes than the low-latency model, while
+	// they are likely to come within live.BetterWithin. They come later then, and the load decides which text they have.
+	BestFinals bool
 	// Logger takes what an operator should know; nil means slog.Default.
 	Logger *slog.Logger
 }
@@ -65,9 +67,8 @@ type Engine struct {
 	config Config
 	queue  *queue
 	// lane is where runs of the low-latency model queue.
-	lane *live.Lane
-	// refining tells that a final is at Whisper that the low-latency model has: one at a time, since two would be late.
-	refining atomic.Bool
+	lane     *live.Lane
+	refining refining
 	stats    counters
 
 	// ctx ends when the engine is closed, and with it all work.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"slices"
 
 	"github.com/dictum/dictum/internal/speech"
 	"github.com/dictum/dictum/internal/speech/live"
@@ -17,12 +16,10 @@ const (
 	// moonshineDir is the folder of the low-latency recogniser in Config.Models, and moonshineLanguage what it knows.
 	moonshineDir      = "moonshine-tiny-en"
 	moonshineLanguage = "en"
-	// refineLoad is the load of the low-latency model up to which Whisper is asked for finals of English.
-	refineLoad = 0.6
 )
 
-// Listen implements speech.LiveRecognizer. English is recognised by the low-latency model, and its finals by Whisper
-// too while there is time; other languages by Whisper, utterance by utterance and before all other work.
+// Listen implements speech.LiveRecognizer. English is recognised by the low-latency model, other languages by Whisper,
+// utterance by utterance and before all other work. With Config.BestFinals Whisper makes finals of English too.
 func (e *Engine) Listen(ctx context.Context, settings speech.LiveSettings) (speech.Listener, error) {
 	m, err := e.loaded(ctx)
 	if err != nil {
@@ -67,20 +64,6 @@ func (e *Engine) Listen(ctx context.Context, settings speech.LiveSettings) (spee
 	return l, nil
 }
 
-// told counts a result of a live session.
-func (c *counters) told(r live.Report) {
-	if r.Partial {
-		c.partials.Add(1)
-		return
-	}
-	c.finals.Add(1)
-	c.spoken.Add(int64(r.Speech))
-	c.delay.Add(int64(r.Delay))
-	if r.Refined {
-		c.refined.Add(1)
-	}
-}
-
 // english is the low-latency recogniser, which is loaded at first use.
 func (e *Engine) english(ctx context.Context) (live.Recognizer, error) {
 	select {
@@ -99,31 +82,8 @@ func (e *Engine) english(ctx context.Context) (live.Recognizer, error) {
 		}
 		e.models.english = &live.English{Model: m, Lane: e.lane}
 	}
+	if !e.config.BestFinals {
+		return e.models.english, nil
+	}
 	return &refined{engine: e, models: e.models, quick: e.models.english}, nil
-}
-
-// refined recognises English by the low-latency model, and offers Whisper's text for finals.
-type refined struct {
-	engine *Engine
-	models *models
-	quick  live.Recognizer
-}
-
-// Recognize implements live.Recognizer.
-func (r *refined) Recognize(ctx context.Context, u live.Utterance) (live.Hypothesis, error) {
-	h, err := r.quick.Recognize(ctx, u)
-	if err != nil || !u.Final || !h.Credible || r.engine.lane.Load() > refineLoad {
-		return h, err
-	}
-	u.Samples, u.Speech = slices.Clone(u.Samples), slices.Clone(u.Speech)
-	h.Better = func(ctx context.Context) (live.Hypothesis, error) {
-		if !r.engine.refining.CompareAndSwap(false, true) {
-			return live.Hypothesis{}, nil
-		}
-		defer r.engine.refining.Store(false)
-		better := r.engine.utterance(ctx, r.models, u)
-		defer better.release()
-		return better.recognise(moonshineLanguage, true)
-	}
-	return h, nil
 }

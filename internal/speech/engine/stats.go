@@ -3,6 +3,8 @@ package engine
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/dictum/dictum/internal/speech/live"
 )
 
 // Stats is what the engine has done since it was made, and what waits.
@@ -31,13 +33,18 @@ type Stats struct {
 	// LivePartials is the cadence of partials, which load stretches first.
 	LivePartials, LiveFinals, LiveRefined int64
 	LiveSpeechSeconds                     float64
-	// LiveFinalSeconds is the sum, over finals, of the time from when the end of the speech was heard to the result.
+	// LiveFinalSeconds is the sum, over finals, of their delay: the time from when the end of the speech came to the
+	// result. LiveFinalsWithin counts finals by it: those of at most LiveDelays[i] seconds.
 	LiveFinalSeconds float64
+	LiveFinalsWithin []int64
 	// QueuedLive, QueuedInteractive and QueuedBatch are windows that wait.
 	QueuedLive, QueuedInteractive, QueuedBatch int
 	// Loaded is set when the models are in memory.
 	Loaded bool
 }
+
+// LiveDelays are the delays of finals, in seconds, by which Stats counts them.
+var LiveDelays = [...]float64{0.35, 0.5, 0.7, 0.9, 1.1, 1.5, 2.5, 5, 10}
 
 // counters are the figures behind Stats. Durations are in nanoseconds.
 type counters struct {
@@ -49,7 +56,27 @@ type counters struct {
 	partials, finals       atomic.Int64
 	refined                atomic.Int64
 	spoken, delay          atomic.Int64
+	within                 [len(LiveDelays)]atomic.Int64
 	loaded                 atomic.Bool
+}
+
+// told counts a result of a live session.
+func (c *counters) told(r live.Report) {
+	if r.Partial {
+		c.partials.Add(1)
+		return
+	}
+	c.finals.Add(1)
+	c.spoken.Add(int64(r.Speech))
+	c.delay.Add(int64(r.Delay))
+	for i, within := range LiveDelays {
+		if r.Delay.Seconds() <= within {
+			c.within[i].Add(1)
+		}
+	}
+	if r.Refined {
+		c.refined.Add(1)
+	}
 }
 
 // Stats returns the engine's figures at this moment.
@@ -65,6 +92,9 @@ func (e *Engine) Stats() Stats {
 	s.BusySeconds = s.EncodeSeconds + s.DecodeSeconds
 	s.LivePartials, s.LiveFinals, s.LiveRefined = c.partials.Load(), c.finals.Load(), c.refined.Load()
 	s.LiveSpeechSeconds, s.LiveFinalSeconds = seconds(&c.spoken), seconds(&c.delay)
+	for i := range c.within {
+		s.LiveFinalsWithin = append(s.LiveFinalsWithin, c.within[i].Load())
+	}
 	queued := e.queue.lengths()
 	s.QueuedLive = queued[classFinal] + queued[classPartial]
 	s.QueuedInteractive, s.QueuedBatch = queued[classInteractive], queued[classBatch]

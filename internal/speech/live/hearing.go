@@ -41,8 +41,6 @@ const (
 	// slowCadence is the least cadence where recognition is costly; it is also slowness times as long as that takes.
 	slowCadence = second * 2 / 5
 	slowness    = 1.5
-	// grace is how long a final waits for a better text at most, once the pause is over.
-	grace = 300 * time.Millisecond
 	// least is the least speech that anything is made of.
 	least = second / 5
 )
@@ -78,15 +76,6 @@ type hearing struct {
 	endCame time.Time     // when lastEnd did
 	better  *better       // the text that is being made of the pause
 	making  sync.WaitGroup
-}
-
-// better is a better text that is being made.
-type better struct {
-	lastEnd int
-	cancel  context.CancelFunc
-	done    chan struct{}
-	text    Hypothesis // valid when done is closed, as is err
-	err     error
 }
 
 func (h *hearing) place() int { return h.base + len(h.audio) }
@@ -218,58 +207,6 @@ func (h *hearing) partial(ctx context.Context, end int, pause bool) error {
 	return h.tell(end, guess, true, nil)
 }
 
-// improve has a better text made of the utterance up to the pause, beside what else is done.
-func (h *hearing) improve(ctx context.Context, guess Hypothesis) {
-	if guess.Better == nil {
-		return
-	}
-	h.drop()
-	ctx, cancel := context.WithCancel(ctx)
-	b := &better{lastEnd: h.lastEnd, cancel: cancel, done: make(chan struct{})}
-	h.better = b
-	h.making.Go(func() {
-		defer close(b.done)
-		b.text, b.err = guess.Better(ctx)
-	})
-}
-
-// drop gives up the better text that is being made, since more has been said.
-func (h *hearing) drop() {
-	if h.better != nil {
-		h.better.cancel()
-		h.better = nil
-	}
-}
-
-// abandon ends all that goes on beside the session.
-func (h *hearing) abandon() {
-	h.drop()
-	h.making.Wait()
-}
-
-// improved is the better text of the utterance, if it comes in time and is one of the same speech.
-func (h *hearing) improved(ctx context.Context, guess Hypothesis) (text Hypothesis, ok bool) {
-	b := h.better
-	if b == nil || b.lastEnd != h.lastEnd {
-		return guess, false
-	}
-	defer h.drop()
-	timer := time.NewTimer(grace)
-	defer timer.Stop()
-	select {
-	case <-b.done:
-	case <-timer.C:
-		return guess, false
-	case <-ctx.Done():
-		return guess, false
-	}
-	if b.err != nil || !b.text.Credible || !alike(b.text.Items, guess.Items) {
-		return guess, false
-	}
-	guess.Items = b.text.Items
-	return guess, true
-}
-
 // finish ends the utterance.
 func (h *hearing) finish(ctx context.Context, end int) error {
 	if err := h.final(ctx, end); err != nil {
@@ -319,7 +256,6 @@ func (h *hearing) final(ctx context.Context, end int) error {
 		if guess, err = h.options.Recognizer.Recognize(ctx, u); err != nil {
 			return err
 		}
-		h.improve(ctx, guess)
 	}
 	refined := false
 	if !guess.Credible || len(guess.Items) == 0 {

@@ -54,7 +54,7 @@ type Hypothesis struct {
 	// Costly tells that it took much of the machine: partials then come less often.
 	Costly bool
 	// Better, when not nil, has a text made that takes longer and is likely to be better. It may be called once, from any
-	// goroutine.
+	// goroutine; what comes later than BetterWithin is not waited for.
 	Better func(ctx context.Context) (Hypothesis, error)
 	// Language is the code of the language that the text is in. Unsure tells that it may turn out to be another.
 	Language string
