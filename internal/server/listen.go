@@ -35,11 +35,14 @@ func (s *site) origin() string {
 		scheme = "https"
 	}
 	address := s.gate.Addr().(*net.TCPAddr)
-	if address.IP.IsUnspecified() { // nobody can call 0.0.0.0 or [::]
+	if s.anywhere() { // nobody can call 0.0.0.0 or [::]
 		return fmt.Sprintf("%s://127.0.0.1:%d", scheme, address.Port)
 	}
 	return scheme + "://" + address.String()
 }
+
+// anywhere tells whether the site listens on all of the machine's addresses.
+func (s *site) anywhere() bool { return s.gate.Addr().(*net.TCPAddr).IP.IsUnspecified() }
 
 // place is what a listener is opened by.
 type place struct {
