@@ -49,16 +49,22 @@ func TestPersonal(t *testing.T) {
 		entities   []string // type and content
 	}{
 		"redacted": {
-			stream.Parameters{Redact: true}, "", "My name is Zoe Adeyemi, my PIN is 1 9 4 2.", false,
-			"My name is [NAME], my PIN is [PIN].", []string{"NAME [NAME]", "PIN [PIN]"},
+			stream.Parameters{Redact: true},
+			"", "My name is Zoe Adeyemi, my PIN is 1 9 4 2.", false,
+			"My name is [NAME], my PIN is [PIN].",
+			[]string{"NAME [NAME]", "PIN [PIN]"},
 		},
 		"identified": {
-			stream.Parameters{Identify: true}, "", "My name is Zoe Adeyemi, my PIN is 1 9 4 2.", false,
-			"My name is Zoe Adeyemi, my PIN is 1 9 4 2.", []string{"NAME Zoe Adeyemi", "PIN 1 9 4 2"},
+			stream.Parameters{Identify: true},
+			"", "My name is Zoe Adeyemi, my PIN is 1 9 4 2.", false,
+			"My name is Zoe Adeyemi, my PIN is 1 9 4 2.",
+			[]string{"NAME Zoe Adeyemi", "PIN 1 9 4 2"},
 		},
 		"only what was chosen": {
-			stream.Parameters{Redact: true, Entities: []string{"PIN"}}, "", "My name is Zoe Adeyemi, my PIN is 1942.", false,
-			"My name is Zoe Adeyemi, my PIN is [PIN].", []string{"PIN [PIN]"},
+			stream.Parameters{Redact: true, Entities: []string{"PIN"}},
+			"", "My name is Zoe Adeyemi, my PIN is 1942.", false,
+			"My name is Zoe Adeyemi, my PIN is [PIN].",
+			[]string{"PIN [PIN]"},
 		},
 		"an answer to what was asked": {
 			stream.Parameters{Redact: true}, "What is your PIN?", "It's 1942.", false, "It's [PIN].", []string{"PIN [PIN]"},
