@@ -57,7 +57,7 @@ type hearing struct {
 	hushed  int // lastEnd for which guess was made in the pause after it
 	guess   Hypothesis
 	draft   []int // the last one of the utterance
-	told    int // the place before which finals have been given
+	told    int   // the place before which finals have been given
 
 	language  string
 	languages []speech.LanguageScore
