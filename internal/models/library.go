@@ -117,7 +117,7 @@ func (l *Library) installed(name string) (record, error) {
 	if r.Convert != "" && r.Converter != convert.Version {
 		return r, fmt.Errorf("%w: %s was converted by another version; run: dictum models pull %s", ErrNotInstalled, name, name)
 	}
-	if m, err := l.find(name); err == nil && r.Source != Imported && !sameFiles(r.Origin, m.Files) {
+	if m, err := l.find(name); err == nil && r.Source != Imported && (r.Convert != m.Convert || !sameFiles(r.Origin, m.Files)) {
 		return r, fmt.Errorf("%w: %s is of another release; run: dictum models pull %s", ErrNotInstalled, name, name)
 	}
 	for _, f := range r.Files {

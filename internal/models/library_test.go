@@ -106,6 +106,24 @@ func TestPullInstallsAndVerifies(t *testing.T) {
 	}
 }
 
+func TestModelThatIsNowConvertedIsPulledAgain(t *testing.T) {
+	data, file := content("weights")
+	s := hub(t, map[string][]byte{"weights": data}, nil)
+	l := library(t, t.TempDir(), s.URL, file)
+	if err := pull(t, l, models.PullOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	entry := l.Models()[0]
+	entry.Convert = "moonshine"
+	later, err := models.OpenWith(l.Dir(), []models.Model{entry})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := later.Path("thing"); !errors.Is(err, models.ErrNotInstalled) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
 func TestInterruptedTransferResumes(t *testing.T) {
 	data, file := content("weights")
 	var asked, ranges atomic.Int32

@@ -150,13 +150,16 @@ func (l *Library) install(ctx context.Context, r record, src, dst string, progre
 		if err := os.Rename(src, dst); err != nil {
 			return err
 		}
-	case "whisper", "speakers":
+	case "whisper", "speakers", "moonshine":
 		if err := os.Mkdir(dst, 0o755); err != nil {
 			return err
 		}
 		converted := convert.Whisper
-		if r.Convert == "speakers" {
+		switch r.Convert {
+		case "speakers":
 			converted = convert.Speakers
+		case "moonshine":
+			converted = convert.Moonshine
 		}
 		r.Converter = convert.Version
 		if err := converted(ctx, src, dst, func(text string) { progress.Stage(r.Name, text) }); err != nil {

@@ -154,7 +154,7 @@ func (r *rewriter) emit(name string) error {
 	}
 	var attributes []onnx.Attribute
 	for _, a := range n.Attributes {
-		if a.Value != nil { // auto_pad, a string, which is NOTSET as it is without
+		if _, text := a.Value.(string); !text { // auto_pad, which is NOTSET as it is without
 			attributes = append(attributes, attr(a.Name, a.Value))
 		}
 	}

@@ -37,8 +37,9 @@ type Node struct {
 	Attributes      []Attribute
 }
 
-// Attribute is a constant of a node: an int, an []int or a float32; Value is nil for
-// other kinds (strings, tensors, graphs).
+// Attribute is a constant of a node: an int, an []int, a float32, a string, a Weight or, for
+// a branch of an If, a *Graph, which also uses names of the graph around it; Value is nil
+// for other kinds (lists of others).
 type Attribute struct {
 	Name  string
 	Value any
@@ -59,7 +60,9 @@ const (
 	weightName, weightDims, weightType, weightRaw                  = 0, 2, 3, 4
 	nodeDomain, nodeOp, nodeIn, nodeOut, nodeAttributes            = 2, 5, 8, 9, 10
 	attributeName, attributeKind, attributeF, attributeI, attrInts = 0, 2, 3, 4, 9
-	kindFloat, kindInt, kindInts                                   = 1, 2, 7
+	attributeS, attributeT, attributeG                             = 5, 6, 7
+	kindFloat, kindInt, kindString, kindTensor, kindGraph          = 1, 2, 3, 4, 5
+	kindInts                                                       = 7
 	identifier                                                     = "ORTM"
 )
 
@@ -75,26 +78,9 @@ func Read(data []byte) (*Graph, error) {
 		return nil, fmt.Errorf("%w of a known version: %q", ErrFormat, version)
 	}
 	graph := r.table(r.table(session, sessionModel), modelGraph)
-	g := &Graph{Inputs: r.texts(graph, graphInputs), Outputs: r.texts(graph, graphOutputs), Weights: make(map[string]Weight)}
-	for _, t := range r.tables(graph, graphWeights) {
-		w := Weight{Shape: r.ints(t, weightDims), Data: r.bytes(t, weightRaw)}
-		if at := r.field(t, weightType); at != 0 {
-			w.Type = r.u32(at)
-		}
-		if !w.whole() {
-			return nil, fmt.Errorf("%w: weight %q has %d bytes for shape %v", ErrFormat, r.text(t, weightName), len(w.Data), w.Shape)
-		}
-		g.Weights[r.text(t, weightName)] = w
-	}
-	for _, t := range r.tables(graph, graphNodes) {
-		n := Node{
-			Op: r.text(t, nodeOp), Domain: r.text(t, nodeDomain),
-			Inputs: r.texts(t, nodeIn), Outputs: r.texts(t, nodeOut),
-		}
-		for _, a := range r.tables(t, nodeAttributes) {
-			n.Attributes = append(n.Attributes, r.attribute(a))
-		}
-		g.Nodes = append(g.Nodes, n)
+	g, err := r.graph(graph, 0)
+	if err != nil {
+		return nil, err
 	}
 	if r.failed {
 		return nil, fmt.Errorf("%w: an offset leads out of it", ErrFormat)
@@ -105,7 +91,50 @@ func Read(data []byte) (*Graph, error) {
 	return g, nil
 }
 
-func (r *reader) attribute(t table) Attribute {
+// maxDepth is how deep graphs may be within graphs.
+const maxDepth = 4
+
+func (r *reader) graph(graph table, depth int) (*Graph, error) {
+	if depth > maxDepth {
+		return nil, fmt.Errorf("%w: its graphs are too deep within each other", ErrFormat)
+	}
+	g := &Graph{Inputs: r.texts(graph, graphInputs), Outputs: r.texts(graph, graphOutputs), Weights: make(map[string]Weight)}
+	for _, t := range r.tables(graph, graphWeights) {
+		w, err := r.weight(t)
+		if err != nil {
+			return nil, err
+		}
+		g.Weights[r.text(t, weightName)] = w
+	}
+	for _, t := range r.tables(graph, graphNodes) {
+		n := Node{
+			Op: r.text(t, nodeOp), Domain: r.text(t, nodeDomain),
+			Inputs: r.texts(t, nodeIn), Outputs: r.texts(t, nodeOut),
+		}
+		for _, a := range r.tables(t, nodeAttributes) {
+			attribute, err := r.attribute(a, depth)
+			if err != nil {
+				return nil, err
+			}
+			n.Attributes = append(n.Attributes, attribute)
+		}
+		g.Nodes = append(g.Nodes, n)
+	}
+	return g, nil
+}
+
+func (r *reader) weight(t table) (Weight, error) {
+	w := Weight{Shape: r.ints(t, weightDims), Data: r.bytes(t, weightRaw)}
+	if at := r.field(t, weightType); at != 0 {
+		w.Type = r.u32(at)
+	}
+	if !w.whole() {
+		return Weight{}, fmt.Errorf("%w: weight %q has %d bytes for shape %v", ErrFormat, r.text(t, weightName), len(w.Data), w.Shape)
+	}
+	return w, nil
+}
+
+func (r *reader) attribute(t table, depth int) (Attribute, error) {
 	a := Attribute{Name: r.text(t, attributeName)}
 	kind := 0
 	if at := r.field(t, attributeKind); at != 0 {
@@ -124,8 +153,22 @@ func (r *reader) attribute(t table) Attribute {
 		}
 	case kindInts:
 		a.Value = r.ints(t, attrInts)
+	case kindString:
+		a.Value = r.text(t, attributeS)
+	case kindTensor:
+		w, err := r.weight(r.table(t, attributeT))
+		if err != nil {
+			return a, err
+		}
+		a.Value = w
+	case kindGraph:
+		g, err := r.graph(r.table(t, attributeG), depth+1)
+		if err != nil {
+			return a, err
+		}
+		a.Value = g
 	}
-	return a
+	return a, nil
 }
 
 // whole tells whether a weight has as many bytes as its shape wants. Types other than the

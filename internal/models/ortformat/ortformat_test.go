@@ -41,6 +41,21 @@ func TestReadsAPublishedModel(t *testing.T) {
 	}
 }
 
+func TestReadsText(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join(modelstest.Path(t, models.MoonshineTiny), spec.MoonshineEncoder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := ortformat.Read(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(g.Nodes, func(n ortformat.Node) bool { return n.Op == "Pad" })
+	if i < 0 || !slices.Contains(g.Nodes[i].Attributes, ortformat.Attribute{Name: "mode", Value: "constant"}) {
+		t.Errorf("no Pad with a constant among %d nodes", len(g.Nodes))
+	}
+}
+
 func TestBrokenFilesAreRefused(t *testing.T) {
 	whole := file(t)
 	for _, c := range []struct {

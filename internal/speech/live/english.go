@@ -2,14 +2,12 @@ package live
 
 import (
 	"context"
-	"math"
+	"errors"
 	"time"
-	"unicode/utf8"
 
 	"github.com/dictum/dictum/internal/speech"
 	"github.com/dictum/dictum/internal/speech/align"
 	"github.com/dictum/dictum/internal/speech/moonshine"
-	"github.com/dictum/dictum/internal/speech/vad"
 )
 
 // English recognises English by Moonshine.
@@ -36,64 +34,22 @@ func (e *English) Recognize(ctx context.Context, u Utterance) (Hypothesis, error
 		return Hypothesis{}, err
 	}
 	defer leave()
-	h, err := e.Model.Transcribe(ctx, u.Samples)
+	encoding, err := e.Model.Encode(ctx, u.Samples)
 	if err != nil {
 		return Hypothesis{}, err
 	}
-	return Hypothesis{Items: items(h, u), Credible: h.Credible(), Best: true}, nil
+	h, err := encoding.Decode(ctx, moonshine.Text{Draft: u.Draft})
+	if err := errors.Join(err, encoding.Release()); err != nil {
+		return Hypothesis{}, err
+	}
+	return Hypothesis{Items: items(h, u), Credible: h.Credible(), Draft: h.IDs, Best: true}, nil
 }
 
-// items splits a text into words with times. The model tells none: characters are spread over the speech evenly.
+// items are the words of a text, with times in the utterance.
 func items(h moonshine.Hypothesis, u Utterance) []speech.Item {
-	pieces := align.Split(h.Tokens)
-	total := 0
-	for _, p := range pieces {
-		total += weight(p)
+	spans := make([]align.Interval, len(u.Speech))
+	for i, s := range u.Speech {
+		spans[i] = align.Interval{Start: s.Start, End: s.End}
 	}
-	out := make([]speech.Item, len(pieces))
-	said := 0
-	for i, p := range pieces {
-		out[i] = speech.Item{Text: p.Text, NoSpaceBefore: p.NoSpaceBefore}
-		if p.Punctuation {
-			out[i].Kind = speech.Punctuation
-			said += weight(p)
-			continue
-		}
-		out[i].Start = moment(u.Speech, float64(said)/float64(total))
-		said += weight(p)
-		out[i].End = max(moment(u.Speech, float64(said)/float64(total)), out[i].Start+minWord)
-		sum, n := 0.0, 0
-		for k := p.First; k <= p.Last && k < len(h.LogProbs); k++ {
-			sum += h.LogProbs[k]
-			n++
-		}
-		if n > 0 {
-			out[i].Confidence = math.Exp(sum / float64(n))
-		}
-	}
-	return out
-}
-
-// weight is how long a piece takes to say, in characters: short words take longer than their letters do.
-func weight(p align.Piece) int {
-	if p.Punctuation {
-		return 0
-	}
-	return utf8.RuneCountInString(p.Text) + 2
-}
-
-// moment is when a share of the speech has been said.
-func moment(spans []vad.Span, share float64) time.Duration {
-	total := 0
-	for _, s := range spans {
-		total += s.Len()
-	}
-	left := int(share * float64(total))
-	for i, s := range spans {
-		if left <= s.Len() || i == len(spans)-1 {
-			return at(s.Start + min(left, s.Len()))
-		}
-		left -= s.Len()
-	}
-	return 0
+	return h.Items(spans)
 }

@@ -56,7 +56,8 @@ type hearing struct {
 	decoded int // the place up to which the last text was made
 	hushed  int // lastEnd for which guess was made in the pause after it
 	guess   Hypothesis
-	told    int // the place before which finals have been given
+	draft   []int // the last one of the utterance
+	told    int   // the place before which finals have been given
 
 	language  string
 	languages []speech.LanguageScore
@@ -107,7 +108,7 @@ func (h *hearing) notice(p float32) {
 		h.start = max(h.base, h.told, h.place()-firstFrames*frame-lead)
 		h.lastEnd, h.decoded, h.hushed = h.place(), h.start, 0
 		h.number++
-		h.text = settled{stability: h.options.Settings.Stability}
+		h.text, h.draft = settled{stability: h.options.Settings.Stability}, nil
 	}
 }
 
@@ -159,6 +160,9 @@ func (h *hearing) partial(ctx context.Context, end int, urgent bool) error {
 	h.decoded = end
 	u := h.utterance(end)
 	u.Final = urgent
+	if !urgent { // what may become a final does not depend on the partials before
+		u.Draft = h.draft
+	}
 	if spoken(u) < least {
 		return nil
 	}
@@ -167,6 +171,9 @@ func (h *hearing) partial(ctx context.Context, end int, urgent bool) error {
 		return err
 	}
 	h.guess = guess
+	if guess.Draft != nil {
+		h.draft = guess.Draft
+	}
 	if !guess.Credible || len(guess.Items) == 0 {
 		return nil
 	}
@@ -198,7 +205,7 @@ func (h *hearing) cut(ctx context.Context) error {
 	}
 	h.start, h.told, h.decoded, h.hushed = end, end, end, 0
 	h.number++
-	h.text = settled{stability: h.options.Settings.Stability}
+	h.text, h.draft = settled{stability: h.options.Settings.Stability}, nil
 	h.forget(end)
 	return nil
 }

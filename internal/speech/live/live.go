@@ -30,6 +30,8 @@ type Utterance struct {
 	// Language is a code, or empty when it is to be identified among Candidates (all, when these are empty).
 	Language   string
 	Candidates []string
+	// Draft is the Draft of the last hypothesis of this utterance.
+	Draft []int
 	// Final tells that the speaker has paused: the text is to be as good as can be. Otherwise it is to be quick.
 	Final bool
 }
@@ -40,6 +42,8 @@ type Hypothesis struct {
 	Items []speech.Item
 	// Credible tells whether they are likely to have been said.
 	Credible bool
+	// Draft is whatever saves the recogniser time with more of the same utterance.
+	Draft []int
 	// Best tells that a final would have the same text.
 	Best bool
 	// Languages are the scores when the language was identified, in descending order.

@@ -4,8 +4,27 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
+
+	"github.com/dictum/dictum/internal/models/spec"
 )
+
+// readVocabulary reads the table of tokens at path.
+func readVocabulary(path string) ([][]byte, error) {
+	table, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read tokens: %w", err)
+	}
+	vocabulary, err := parseVocabulary(table)
+	if err != nil {
+		return nil, fmt.Errorf("read tokens %s: %w", path, err)
+	}
+	if len(vocabulary) < spec.Moonshine.Vocabulary {
+		return nil, fmt.Errorf("read tokens %s: %d tokens, not %d", path, len(vocabulary), spec.Moonshine.Vocabulary)
+	}
+	return vocabulary, nil
+}
 
 // parseVocabulary reads a table of tokens: the length of each in one byte, or with its low seven bits in the first byte, whose
 // high bit is then set, and the rest in the second; then so many bytes.
@@ -44,21 +63,4 @@ func text(token []byte) []byte {
 		return nil
 	}
 	return bytes.ReplaceAll(token, space, []byte(" "))
-}
-
-func (m *Model) bytes(token int) []byte { return m.vocabulary[token] }
-
-// looping tells that a text goes round in circles: its last tokens are the same ones four times over.
-func looping(tokens [][]byte) bool {
-	const times = 4
-	for period := 1; period <= 8 && period*times <= len(tokens); period++ {
-		tail, same := tokens[len(tokens)-period*times:], true
-		for i := period; i < len(tail) && same; i++ {
-			same = bytes.Equal(tail[i], tail[i-period])
-		}
-		if same && (period > 1 || len(tokens) > 6) {
-			return true
-		}
-	}
-	return false
 }

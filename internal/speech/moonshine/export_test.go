@@ -1,0 +1,7 @@
+package moonshine
+
+// What tests look at.
+var (
+	ParseVocabulary = parseVocabulary
+	Looping         = looping
+)
