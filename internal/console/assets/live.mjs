@@ -34,6 +34,7 @@ function enter(next) {
 }
 
 function showTools() {
+  document.body.toggleAttribute("data-empty", transcript.empty);
   $("empty").hidden = !transcript.empty || state === "listening";
   for (const id of ["copy", "text", "captions", "results", "clear"]) $(id).disabled = transcript.empty;
   if (state !== "idle") $("clear").disabled = true;
@@ -68,7 +69,7 @@ async function start() {
       service: "transcribe", now: new Date(), expires: 60,
     });
     transcript.begin({ id, startedAt: new Date().toISOString(), parameters }, before);
-    $("session").textContent = id;
+    $("session").textContent = $("session").title = id;
     $("language").textContent = parameters["language-code"] ? languageName(parameters["language-code"]) : "Identifying…";
     stream = new Stream(url, { opened: () => {}, results, ended });
     enter("listening");
