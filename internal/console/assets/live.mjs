@@ -178,7 +178,11 @@ $("settings").addEventListener("submit", (event) => {
   event.preventDefault();
   start();
 });
-$("start").addEventListener("click", () => (state === "idle" ? $("settings").requestSubmit() : stop()));
+$("start").addEventListener("click", (event) => {
+  if (state === "idle") return; // it submits the settings
+  event.preventDefault();
+  stop();
+});
 $("again").addEventListener("click", () => $("settings").requestSubmit());
 $("dismiss").addEventListener("click", hideNotice);
 $("copy").addEventListener("click", copy);
