@@ -21,6 +21,10 @@ sox --help 2>/dev/null | grep -q amr-nb || missing+=(sox libsox-fmt-all)
 for language in en fr; do
 	[[ -d /usr/share/asterisk/sounds/$language ]] || missing+=("asterisk-core-sounds-$language-wav")
 done
+# The JavaScript SDK and the console's pages are tested where there is a Node.js that they run on; Debian 12's own is too
+# old. The pages are looked at in Debian's browser.
+node20() { have npm && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; }
+node20 && ! have chromium && missing+=(chromium)
 if ((${#missing[@]})); then
 	say "System packages: ${missing[*]}"
 	have apt-get || die "this system has no apt-get; install these by its own means: ${missing[*]}"
@@ -42,14 +46,20 @@ say "Python clients (AWS CLI v1, boto3)"
 make_venv "$venv" test/requirements.txt
 "$venv/bin/aws" --version
 
-# The JavaScript SDK is tested where there is a Node.js that it runs on; Debian 12's own is too old.
-if have npm && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' && ! cmp -s test/sdk/js/package-lock.json .cache/js/.pins; then
-	say "JavaScript SDK"
-	rm -rf .cache/js
-	mkdir -p .cache/js
-	cp test/sdk/js/package.json test/sdk/js/package-lock.json .cache/js/
-	npm --prefix .cache/js ci --no-audit --no-fund --silent
-	cp test/sdk/js/package-lock.json .cache/js/.pins
+# npm_suite DIR FROM NAME: exactly the pinned, hashed packages; fetched again only when the pins change.
+npm_suite() {
+	local dir=$1 from=$2
+	cmp -s "$from/package-lock.json" "$dir/.pins" && return
+	say "$3"
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	cp "$from/package.json" "$from/package-lock.json" "$dir/"
+	npm --prefix "$dir" ci --no-audit --no-fund --silent
+	cp "$from/package-lock.json" "$dir/.pins"
+}
+if node20; then
+	npm_suite .cache/js test/sdk/js "JavaScript SDK"
+	npm_suite .cache/console test/console/js "Driver of the browser"
 fi
 
 say "Program"

@@ -155,8 +155,8 @@ func TestLivePage(t *testing.T) {
 	defer cancel()
 	command := exec.CommandContext(ctx, "node", suite, chromium, server.Console, harness.Excerpt(t, 12, "microphone.wav"), t.TempDir())
 	command.Env = server.Environ(t.TempDir())
-	var output bytes.Buffer
-	command.Stderr = &output
+	var complaints bytes.Buffer
+	command.Stderr = &complaints
 	lines, err := command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -168,14 +168,14 @@ func TestLivePage(t *testing.T) {
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	obey(t, server, lines, answers, &output)
+	obey(t, server, lines, answers)
 	if err := command.Wait(); err != nil {
-		t.Errorf("%v\n%s", err, &output)
+		t.Errorf("%v\n%s", err, &complaints)
 	}
 }
 
-// obey does with the server what the script asks for, a word a line, and answers when it is done. Other lines are kept.
-func obey(t *testing.T, server *harness.Server, lines io.Reader, answers io.Writer, output io.Writer) {
+// obey does with the server what the script asks for, a word a line, and answers when it is done. Other lines are logged.
+func obey(t *testing.T, server *harness.Server, lines io.Reader, answers io.Writer) {
 	t.Helper()
 	for scanner := bufio.NewScanner(lines); scanner.Scan(); {
 		var err error
@@ -185,7 +185,7 @@ func obey(t *testing.T, server *harness.Server, lines io.Reader, answers io.Writ
 		case "restart":
 			err = server.Restart(t.Context())
 		default:
-			fmt.Fprintln(output, line)
+			t.Log(line)
 			continue
 		}
 		if err != nil {

@@ -14,7 +14,7 @@ const socket = document.querySelector("meta[name=dictum-socket]").content;
 
 // What is going on: "idle", "starting", "listening", "finishing".
 let state = "idle";
-let microphone, stream;
+let microphone, stream, awake;
 let samples = 0; // of this stream
 let before = 0; // seconds of audio of the streams before it
 let saved = true; // whether the text was copied or downloaded as it is
@@ -26,8 +26,8 @@ function enter(next) {
   document.body.dataset.state = next;
   $("state").textContent = next === "idle" && !transcript.empty ? "Stopped" : states[next];
   const button = $("start");
-  button.textContent = next === "idle" ? "Start" : next === "finishing" ? "Finishing…" : "Stop";
-  button.disabled = next === "finishing" || (next === "idle" && unavailable() !== null);
+  button.textContent = { idle: "Start", starting: "Starting…", listening: "Stop", finishing: "Finishing…" }[next];
+  button.disabled = next === "starting" || next === "finishing" || (next === "idle" && unavailable() !== null);
   settings.lock(next !== "idle");
   if (next === "idle") $("level").style.setProperty("--level", "0");
   showTools();
@@ -73,11 +73,19 @@ async function start() {
     $("language").textContent = parameters["language-code"] ? languageName(parameters["language-code"]) : "Identifying…";
     stream = new Stream(url, { opened: () => {}, results, ended });
     enter("listening");
+    keepAwake();
   } catch (error) {
     release();
     enter("idle");
     notice("It could not start", error.message);
   }
+}
+
+/** Keeps the screen on where that may be: a telephone that sleeps hears nothing. */
+async function keepAwake() {
+  const lock = await navigator.wakeLock?.request("screen").catch(() => undefined);
+  if (state === "listening" && !awake) awake = lock;
+  else lock?.release();
 }
 
 /** Takes a piece of audio from the microphone. */
@@ -105,7 +113,8 @@ function results(list) {
 
 function release() {
   microphone?.close();
-  microphone = stream = undefined;
+  awake?.release();
+  microphone = stream = awake = undefined;
 }
 
 /** Stops listening; what was said still comes. */

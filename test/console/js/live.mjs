@@ -156,6 +156,7 @@ assert.deepEqual(complaints.splice(0), [], "the browser complained");
   await idle();
   const kept = await page.locator(".final").first().textContent();
   await server("restart");
+  await page.selectOption("[name=mode]", "one");
   await page.getByRole("button", { name: "Reconnect" }).click();
   await page.waitForSelector("body[data-state=listening]");
   await page.waitForFunction(() => document.querySelectorAll("p.said").length > 1);
