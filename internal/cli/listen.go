@@ -16,7 +16,9 @@ import (
 	"golang.org/x/term"
 
 	"github.com/dictum/dictum/internal/audio"
+	"github.com/dictum/dictum/internal/server"
 	"github.com/dictum/dictum/internal/speech"
+	"github.com/dictum/dictum/internal/speech/engine"
 )
 
 // ListenCmd recognises audio while it comes, with the engine in this process or at a server.
@@ -31,6 +33,7 @@ type ListenCmd struct {
 	Models   string   `help:"Models folder." env:"DICTUM_MODELS" placeholder:"DIR" type:"path"`
 	FFmpeg   string   `name:"ffmpeg" help:"ffmpeg for MP4, M4A, AMR and WebM; found in PATH when empty." placeholder:"PATH"`
 	Threads  int      `help:"Processor threads for recognition; 0 means all cores." default:"0"`
+	Finals   string   `help:"Finals of English: quick, or best to have Whisper make them where it is fast enough." enum:"quick,best" default:"quick"`
 }
 
 // Run implements the command. Finals are lines; on a terminal, what is being said grows in the last line.
@@ -83,14 +86,14 @@ func (c *ListenCmd) listen(ctx context.Context, settings speech.LiveSettings) (l
 	if threads <= 0 {
 		threads = runtime.NumCPU()
 	}
-	engine, err := openEngine(c.Models, threads)
+	recognizer, err := openEngine(engine.Config{Models: c.Models, Threads: threads, BestFinals: c.Finals == server.BestFinals})
 	if err != nil {
 		return nil, nil, err
 	}
-	if listener, err = engine.Listen(ctx, settings); err != nil {
-		return nil, nil, errors.Join(err, engine.Close())
+	if listener, err = recognizer.Listen(ctx, settings); err != nil {
+		return nil, nil, errors.Join(err, recognizer.Close())
 	}
-	return listener, func() { engine.Close() }, nil
+	return listener, func() { recognizer.Close() }, nil
 }
 
 // open opens the file, or standard input.

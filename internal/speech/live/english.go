@@ -42,7 +42,7 @@ func (e *English) Recognize(ctx context.Context, u Utterance) (Hypothesis, error
 	if err := errors.Join(err, encoding.Release()); err != nil {
 		return Hypothesis{}, err
 	}
-	return Hypothesis{Items: items(h, u), Credible: h.Credible(), Draft: h.IDs, Best: true}, nil
+	return Hypothesis{Items: items(h, u), Credible: h.Credible(), Draft: h.IDs, Best: true, Language: "en"}, nil
 }
 
 // items are the words of a text, with times in the utterance.
