@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
-	"net"
 	"net/http"
 	"net/url"
 	"path"
@@ -47,8 +46,8 @@ type view struct {
 	Socket string
 }
 
-// hostname is what may stand in a policy: a name or an IPv4 address.
-var hostname = regexp.MustCompile(`^[0-9A-Za-z.-]+$`)
+// hostname is a name or an address, as it stands in a URL.
+var hostname = regexp.MustCompile(`^([0-9A-Za-z.-]+|\[[0-9A-Fa-f:.]+\])$`)
 
 // Handler serves the console.
 func Handler(config Config) http.Handler {
@@ -57,10 +56,10 @@ func Handler(config Config) http.Handler {
 		page(w, "index.html", "default-src 'none'; style-src 'self'; img-src 'self'", view{Config: config})
 	})
 	mux.HandleFunc("GET /live", func(w http.ResponseWriter, r *http.Request) {
-		socket := config.socket(r)
+		socket, source := config.socket(r)
 		// No other page may use the microphone in this one's name, and this one reaches the API and nothing else.
 		w.Header().Set("Permissions-Policy", "microphone=(self), camera=(), geolocation=(), display-capture=()")
-		page(w, "live.html", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src "+socket+
+		page(w, "live.html", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src "+source+
 			"; require-trusted-types-for 'script'", view{config, socket})
 	})
 	for name, asset := range assets() {
@@ -69,20 +68,26 @@ func Handler(config Config) http.Handler {
 	return mux
 }
 
-// socket is the origin of the API's WebSockets, for the browser that asks.
-func (c *Config) socket(r *http.Request) string {
+// socket is the origin of the API's WebSockets for the browser that asks, and the source that a policy has for it.
+func (c *Config) socket(r *http.Request) (origin, source string) {
 	u, err := url.Parse(c.API)
 	if err != nil {
-		return "'none'"
+		return "", "'none'"
 	}
-	name, _, err := net.SplitHostPort(r.Host)
-	if err != nil {
-		name = r.Host
+	at := url.URL{Host: r.Host}
+	name := at.Hostname()
+	if strings.Contains(name, ":") {
+		name = "[" + name + "]"
 	}
 	if c.Anywhere && hostname.MatchString(name) {
 		u.Host = name + ":" + u.Port()
 	}
-	return strings.Replace(u.Scheme, "http", "ws", 1) + "://" + u.Host
+	scheme := strings.Replace(u.Scheme, "http", "ws", 1) + "://"
+	source = scheme + u.Host
+	if strings.Contains(u.Hostname(), ":") {
+		source = strings.TrimSuffix(scheme+"*:"+u.Port(), ":") // CSP3 §2.3.1 has no addresses of IPv6
+	}
+	return scheme + u.Host, source
 }
 
 // page writes a page. Policy comes before what holds for all pages.

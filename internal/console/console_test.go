@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -72,16 +73,19 @@ func TestLivePageReachesTheAPI(t *testing.T) {
 		api, host string
 		anywhere  bool
 		want      string
+		source    string // of the policy, where it is another
 	}{
-		"at its own address":                {"http://127.0.0.1:7600", "localhost:7601", false, "ws://127.0.0.1:7600"},
-		"by TLS":                            {"https://api.example", "console.example", false, "wss://api.example"},
-		"where the console is":              {"https://127.0.0.1:7600", "speech.example:7601", true, "wss://speech.example:7600"},
-		"where the console is, at its port": {"https://127.0.0.1:7600", "10.1.2.3", true, "wss://10.1.2.3:7600"},
-		"not where a policy would break":    {"https://127.0.0.1:7600", "x;script-src *:7601", true, "wss://127.0.0.1:7600"},
+		"at its own address":                {"http://127.0.0.1:7600", "localhost:7601", false, "ws://127.0.0.1:7600", ""},
+		"by TLS":                            {"https://api.example", "console.example", false, "wss://api.example", ""},
+		"where the console is":              {"https://127.0.0.1:7600", "speech.example:7601", true, "wss://speech.example:7600", ""},
+		"where the console is, at its port": {"https://127.0.0.1:7600", "10.1.2.3", true, "wss://10.1.2.3:7600", ""},
+		"where the console is, by IPv6":     {"https://127.0.0.1:7600", "[2001:db8::1]:7601", true, "wss://[2001:db8::1]:7600", "wss://*:7600"},
+		"at its own address of IPv6":        {"http://[::1]:7600", "localhost", false, "ws://[::1]:7600", "ws://*:7600"},
+		"not where a policy would break":    {"https://127.0.0.1:7600", "x;script-src *:7601", true, "wss://127.0.0.1:7600", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer, body := get(t, console.Config{API: c.api, Anywhere: c.anywhere}, c.host, "/live")
-			if policy := answer.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "connect-src "+c.want+";") || !strings.Contains(body, `content="`+c.want+`"`) {
+			if policy := answer.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "connect-src "+cmp.Or(c.source, c.want)+";") || !strings.Contains(body, `content="`+c.want+`"`) {
 				t.Errorf("the policy is %s, want %s", policy, c.want)
 			}
 		})

@@ -59,7 +59,7 @@ export class View {
     for (const turn of turnsOf(entry)) {
       let paragraph = last?.paragraph;
       if (breaks(last, turn)) {
-        paragraph = this.#paragraph(turn);
+        paragraph = this.#paragraph(turn, last && last.session !== turn.session);
         if (!settled) this.#passing.push(paragraph);
       }
       const span = element("span", turn.partial ? "partial" : "final");
@@ -74,8 +74,9 @@ export class View {
     return last;
   }
 
-  #paragraph({ start, speaker, language, session }) {
-    const paragraph = element("p", "said");
+  /** A paragraph; `anew` where another session begins, whose speakers are numbered anew. */
+  #paragraph({ start, speaker, language, session }, anew) {
+    const paragraph = element("p", anew ? "said anew" : "said");
     const aside = element("span", "aside");
     aside.append(element("time", "", clock(start)));
     if (speaker !== undefined) aside.append(" ", element("b", `speaker speaker-${Number(speaker) % 6}`, speakerName(speaker)));
