@@ -1,0 +1,187 @@
+"""Speech whose words, pauses and text are known, and recordings laid out of it, for streams.
+
+When words end is what Whisper base (faster-whisper, beam 5) aligns in each clip by itself. Where speech ends is what
+Silero VAD, as faster-whisper has it, says: neither is Dictum's. A word doesn't last longer than the speech it is in, since Whisper's
+last words run into the pause.
+"""
+import argparse
+import hashlib
+import itertools
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import wave
+from dataclasses import dataclass, field
+
+from . import corpus
+
+RATE = 16_000
+PAUSE = 0.6  # seconds without speech that end an utterance
+# The opening of "A Tale of Two Cities", which the reader of two_cities.wav reads.
+READING = (
+    "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness, it was the epoch of "
+    "belief, it was the epoch of incredulity, it was the season of Light, it was the season of Darkness, it was the spring of hope, it "
+    "was the winter of despair, we had everything before us, we had nothing before us, we were all going direct to Heaven, we were all "
+    "going direct the other way. In short, the period was so far like the present period, that some of its noisiest authorities "
+    "insisted on its being received, for good or for evil, in the superlative degree of comparison only.")
+_DIGITS = {word: str(n) for n, word in enumerate("zero one two three four five six seven eight nine".split())}
+
+
+def plain(word: str) -> str:
+    """A word without case and punctuation, so that recognisers can be compared."""
+    word = re.sub(r"[^\w']", "", word.lower())
+    return _DIGITS.get(word, word)
+
+
+@dataclass
+class Word:
+    text: str
+    start: float
+    end: float
+
+
+@dataclass
+class Clip:
+    """A prompt or a reading as a WAV file of RATE."""
+
+    path: str
+    language: str
+    text: str
+    seconds: float
+    words: list[Word] = field(default_factory=list)
+    ends: list[float] = field(default_factory=list)  # of speech: a pause or the end of the clip follows
+    pieces: list[tuple[float, float]] = field(default_factory=list)  # of speech, between pauses
+    whisper: str = ""  # what Whisper hears in it
+
+
+@dataclass
+class Recording:
+    """Clips one after the other, with corpus.GAP_SECONDS after each."""
+
+    path: str
+    language: str
+    clips: list[Clip]
+    words: list[Word]
+    ends: list[float]
+
+    @property
+    def text(self) -> str:
+        return " ".join(c.text for c in self.clips)
+
+    @property
+    def seconds(self) -> float:
+        return corpus.seconds(self.path)
+
+
+def load(prompts: list[corpus.Prompt], language: str, reading: str | None, weights: pathlib.Path, threads: int, work: pathlib.Path) -> list[Clip]:
+    """The prompts of a language, and before them a reading if there is one, with their words and pauses."""
+    folder = work / f"clips-{language}"
+    folder.mkdir(parents=True)
+    sources = [(p.audio, p.text, p.name) for p in prompts if p.language == language]
+    if reading:
+        sources.insert(0, (reading, READING, "reading"))
+    clips = []
+    for audio, text, name in sources:
+        path = corpus.join([audio], RATE, folder / f"{name}.wav", gap=0)
+        clips.append(Clip(str(path), language, text, corpus.seconds(str(path))))
+    command = [sys.executable, "-m", "dictumbench.clips", "--weights", str(weights), "--threads", str(threads), "--language", language]
+    done = subprocess.run(command, input=json.dumps([c.path for c in clips]), stdout=subprocess.PIPE, text=True, check=True)
+    for clip, found in zip(clips, json.loads(done.stdout)):
+        clip.whisper, clip.pieces = found["text"], [tuple(p) for p in found["pieces"]]
+        clip.ends = [end for _, end in clip.pieces]
+        for text, start, end in found["words"]:
+            inside = next((e for s, e in found["speech"] if s <= start < e), end)
+            if plain(text):
+                clip.words.append(Word(plain(text), start, max(min(end, inside), start)))
+    return [c for c in clips if c.words and c.ends]
+
+
+def endless(clips: list[Clip]):
+    """All clips, then all again in another order, and so on. A reading that comes first stays first, once."""
+    yield from clips[:1]
+    for turn in itertools.count():
+        skip = 1 if turn == 0 else 0
+        yield from sorted(clips[skip:], key=lambda c: hashlib.sha256(f"{turn} {pathlib.Path(c.path).stem}".encode()).digest())
+
+
+def lay(clips: list[Clip], count: int, seconds: float, out: pathlib.Path) -> list[Recording]:
+    """So many recordings that last so long at least. Clips come again, in another order, after all have been used: no two
+    recordings say the same at the same time."""
+    out.mkdir(parents=True, exist_ok=True)
+    source, made = endless(clips), []
+    for n in range(count):
+        taken, length = [], 0.0
+        while length < seconds:
+            taken.append(next(source))
+            length += taken[-1].seconds + corpus.GAP_SECONDS
+        path, words, ends, at = out / f"{clips[0].language}-{n}.wav", [], [], 0.0
+        gap = int(RATE * corpus.GAP_SECONDS)
+        with wave.open(str(path), "wb") as w:
+            w.setnchannels(1)
+            w.setsampwidth(2)
+            w.setframerate(RATE)
+            frames = 0
+            for c in taken:
+                at = frames / RATE
+                words += [Word(x.text, at + x.start, at + x.end) for x in c.words]
+                ends += [at + e for e in c.ends]
+                with wave.open(c.path) as part:
+                    w.writeframes(part.readframes(part.getnframes()) + bytes(2 * gap))
+                    frames += part.getnframes() + gap
+        made.append(Recording(str(path), clips[0].language, taken, words, ends))
+    return made
+
+
+def cut(clip: Clip, longest: float, out: pathlib.Path) -> list[str]:
+    """The clip, or when it lasts longer than some seconds its pieces between pauses, as WAV files."""
+    if clip.seconds <= longest:
+        return [clip.path]
+    bounds = [0.0]
+    starts = [s for s, _ in clip.pieces[1:]]
+    for k, start in enumerate(starts):
+        following = starts[k + 1] if k + 1 < len(starts) else clip.seconds
+        if following - bounds[-1] > longest:
+            bounds.append((clip.ends[k] + start) / 2)
+    paths = []
+    with wave.open(clip.path) as w:
+        for k, (a, b) in enumerate(zip(bounds, [*bounds[1:], clip.seconds])):
+            path = out / f"{pathlib.Path(clip.path).stem}-{k}.wav"
+            w.setpos(int(a * RATE))
+            with wave.open(str(path), "wb") as part:
+                part.setnchannels(1)
+                part.setsampwidth(2)
+                part.setframerate(RATE)
+                part.writeframes(w.readframes(int(b * RATE) - int(a * RATE)))
+            paths.append(str(path))
+    return paths
+
+
+def main() -> None:
+    """Reads paths and prints for each its text, words, the speech in it (finely), and its pieces between pauses."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--weights", required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--language", required=True)
+    args = parser.parse_args()
+    from faster_whisper import WhisperModel, decode_audio
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+    model = WhisperModel(args.weights, device="cpu", compute_type="int8", cpu_threads=args.threads)
+
+    def speech(audio, pause: float) -> list[tuple[float, float]]:
+        options = VadOptions(min_silence_duration_ms=int(1000 * pause), speech_pad_ms=0, min_speech_duration_ms=100)
+        return [(s["start"] / RATE, s["end"] / RATE) for s in get_speech_timestamps(audio, options)]
+
+    out = []
+    for path in json.load(sys.stdin):
+        audio = decode_audio(path, sampling_rate=RATE)
+        segments = list(model.transcribe(audio, language=args.language, beam_size=5, word_timestamps=True, condition_on_previous_text=False)[0])
+        out.append({"text": "".join(s.text for s in segments).strip(), "speech": speech(audio, 0.1), "pieces": speech(audio, PAUSE),
+                    "words": [[w.word, float(w.start), float(w.end)] for s in segments for w in s.words or ()]})
+    json.dump(out, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
