@@ -1,8 +1,8 @@
 """Speech whose words, pauses and text are known, and recordings laid out of it, for streams.
 
 When words end is what Whisper base (faster-whisper, beam 5) aligns in each clip by itself. Where speech ends is what
-Silero VAD, as faster-whisper has it, says: neither is Dictum's. A word doesn't last longer than the speech it is in, since Whisper's
-last words run into the pause.
+Silero VAD, as faster-whisper has it, says: neither is Dictum's. A word lasts no longer than the speech it is in, since Whisper's
+words beside a pause run into it.
 """
 import argparse
 import hashlib
@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from . import corpus
 
 RATE = 16_000
+BEAM = 5
 PAUSE = 0.6  # seconds without speech that end an utterance
 # The opening of "A Tale of Two Cities", which the reader of two_cities.wav reads.
 READING = (
@@ -75,8 +76,8 @@ class Recording:
         return corpus.seconds(self.path)
 
 
-def load(prompts: list[corpus.Prompt], language: str, reading: str | None, weights: pathlib.Path, threads: int, work: pathlib.Path) -> list[Clip]:
-    """The prompts of a language, and before them a reading if there is one, with their words and pauses."""
+def load(prompts: list[corpus.Prompt], language: str, reading: str | None, work: pathlib.Path) -> list[Clip]:
+    """The prompts of a language, and before them a reading if there is one; their words are not known yet."""
     folder = work / f"clips-{language}"
     folder.mkdir(parents=True)
     sources = [(p.audio, p.text, p.name) for p in prompts if p.language == language]
@@ -86,16 +87,35 @@ def load(prompts: list[corpus.Prompt], language: str, reading: str | None, weigh
     for audio, text, name in sources:
         path = corpus.join([audio], RATE, folder / f"{name}.wav", gap=0)
         clips.append(Clip(str(path), language, text, corpus.seconds(str(path))))
-    command = [sys.executable, "-m", "dictumbench.clips", "--weights", str(weights), "--threads", str(threads), "--language", language]
-    done = subprocess.run(command, input=json.dumps([c.path for c in clips]), stdout=subprocess.PIPE, text=True, check=True)
-    for clip, found in zip(clips, json.loads(done.stdout)):
+    return clips
+
+
+def align(clips: list[Clip], weights: pathlib.Path, threads: int, cache: pathlib.Path) -> None:
+    """Finds words and pauses of clips, unless they are known. What was found is kept in a folder, by the hash of audio and settings."""
+    cache.mkdir(parents=True, exist_ok=True)
+    settings = f"base int8 beam {BEAM} pause {PAUSE}"
+    places = {c.path: cache / f"{hashlib.sha256(pathlib.Path(c.path).read_bytes() + f'{c.language} {settings}'.encode()).hexdigest()}.json" for c in clips}
+    for language in sorted({c.language for c in clips}):
+        unknown = sorted({c.path for c in clips if c.language == language and not places[c.path].exists()})
+        if not unknown:
+            continue
+        command = [sys.executable, "-m", "dictumbench.clips", "--weights", str(weights), "--threads", str(threads), "--language", language]
+        done = subprocess.run(command, input=json.dumps(unknown), stdout=subprocess.PIPE, text=True, check=True)
+        for path, found in zip(unknown, json.loads(done.stdout)):
+            places[path].write_text(json.dumps(found), encoding="utf-8")
+    for clip in clips:
+        found = json.loads(places[clip.path].read_text(encoding="utf-8"))
         clip.whisper, clip.pieces = found["text"], [tuple(p) for p in found["pieces"]]
-        clip.ends = [end for _, end in clip.pieces]
+        clip.ends, clip.words = [end for _, end in clip.pieces], []
         for text, start, end in found["words"]:
-            inside = next((e for s, e in found["speech"] if s <= start < e), end)
             if plain(text):
-                clip.words.append(Word(plain(text), start, max(min(end, inside), start)))
-    return [c for c in clips if c.words and c.ends]
+                clip.words.append(Word(plain(text), *_within(start, end, found["speech"])))
+
+
+def _within(start: float, end: float, speech: list[tuple[float, float]]) -> tuple[float, float]:
+    """The part of a word that is speech: in the stretch that it has most of."""
+    overlap, a, b = max(((min(end, e) - max(start, s), max(start, s), min(end, e)) for s, e in speech), default=(0.0, start, end))
+    return (a, b) if overlap > 0 else (start, end)
 
 
 def endless(clips: list[Clip]):
@@ -106,23 +126,29 @@ def endless(clips: list[Clip]):
         yield from sorted(clips[skip:], key=lambda c: hashlib.sha256(f"{turn} {pathlib.Path(c.path).stem}".encode()).digest())
 
 
-def lay(clips: list[Clip], count: int, seconds: float, out: pathlib.Path) -> list[Recording]:
-    """So many recordings that last so long at least. Clips come again, in another order, after all have been used: no two
-    recordings say the same at the same time."""
-    out.mkdir(parents=True, exist_ok=True)
-    source, made = endless(clips), []
-    for n in range(count):
+def choose(clips: list[Clip], count: int, seconds: float) -> list[list[Clip]]:
+    """Clips for so many recordings that last so long at least. Clips come again, in another order, after all have been used:
+    no two recordings say the same at the same time."""
+    source, chosen = endless(clips), []
+    for _ in range(count):
         taken, length = [], 0.0
         while length < seconds:
             taken.append(next(source))
             length += taken[-1].seconds + corpus.GAP_SECONDS
-        path, words, ends, at = out / f"{clips[0].language}-{n}.wav", [], [], 0.0
-        gap = int(RATE * corpus.GAP_SECONDS)
-        with wave.open(str(path), "wb") as w:
-            w.setnchannels(1)
-            w.setsampwidth(2)
-            w.setframerate(RATE)
-            frames = 0
+        chosen.append(taken)
+    return chosen
+
+
+def lay(chosen: list[list[Clip]], out: pathlib.Path) -> list[Recording]:
+    """Writes recordings of clips that have been aligned."""
+    out.mkdir(parents=True, exist_ok=True)
+    gap, made = int(RATE * corpus.GAP_SECONDS), []
+    for n, taken in enumerate(chosen):
+        path = out / f"{taken[0].language}-{n}.wav"
+        words: list[Word] = []
+        ends: list[float] = []
+        frames = 0
+        with _wave(path) as w:
             for c in taken:
                 at = frames / RATE
                 words += [Word(x.text, at + x.start, at + x.end) for x in c.words]
@@ -130,8 +156,16 @@ def lay(clips: list[Clip], count: int, seconds: float, out: pathlib.Path) -> lis
                 with wave.open(c.path) as part:
                     w.writeframes(part.readframes(part.getnframes()) + bytes(2 * gap))
                     frames += part.getnframes() + gap
-        made.append(Recording(str(path), clips[0].language, taken, words, ends))
+        made.append(Recording(str(path), taken[0].language, taken, words, ends))
     return made
+
+
+def _wave(path: pathlib.Path) -> wave.Wave_write:
+    w = wave.open(str(path), "wb")
+    w.setnchannels(1)
+    w.setsampwidth(2)
+    w.setframerate(RATE)
+    return w
 
 
 def cut(clip: Clip, longest: float, out: pathlib.Path) -> list[str]:
@@ -149,10 +183,7 @@ def cut(clip: Clip, longest: float, out: pathlib.Path) -> list[str]:
         for k, (a, b) in enumerate(zip(bounds, [*bounds[1:], clip.seconds])):
             path = out / f"{pathlib.Path(clip.path).stem}-{k}.wav"
             w.setpos(int(a * RATE))
-            with wave.open(str(path), "wb") as part:
-                part.setnchannels(1)
-                part.setsampwidth(2)
-                part.setframerate(RATE)
+            with _wave(path) as part:
                 part.writeframes(w.readframes(int(b * RATE) - int(a * RATE)))
             paths.append(str(path))
     return paths
@@ -177,7 +208,7 @@ def main() -> None:
     out = []
     for path in json.load(sys.stdin):
         audio = decode_audio(path, sampling_rate=RATE)
-        segments = list(model.transcribe(audio, language=args.language, beam_size=5, word_timestamps=True, condition_on_previous_text=False)[0])
+        segments = list(model.transcribe(audio, language=args.language, beam_size=BEAM, word_timestamps=True, condition_on_previous_text=False)[0])
         out.append({"text": "".join(s.text for s in segments).strip(), "speech": speech(audio, 0.1), "pieces": speech(audio, PAUSE),
                     "words": [[w.word, float(w.start), float(w.end)] for s in segments for w in s.words or ()]})
     json.dump(out, sys.stdout)

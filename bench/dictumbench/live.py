@@ -32,21 +32,23 @@ class Live:
         self._clips: dict[str, list[clips.Clip]] = {}
         self._whole: dict[str, str] = {}
 
-    def clips(self, language: str) -> list[clips.Clip]:
+    def speech(self, language: str) -> list[clips.Clip]:
         if language not in self._clips:
             reading = self.run.reading if language == "en" else None
-            self._clips[language] = clips.load(self.run.prompts, language, reading, self.run.weights, self.args.threads, self.work)
+            self._clips[language] = clips.load(self.run.prompts, language, reading, self.work)
         return self._clips[language]
 
     def recordings(self, language: str, count: int, seconds: float) -> list[clips.Recording]:
-        return clips.lay(self.clips(language), count, seconds, self.work / f"streams-{language}-{count}-{seconds:.0f}")
+        chosen = clips.choose(self.speech(language), count, seconds)
+        clips.align([c for taken in chosen for c in taken], self.run.weights, self.args.threads, self.args.clips)
+        return clips.lay(chosen, self.work / f"streams-{language}-{count}-{seconds:.0f}")
 
     def server(self, name: str) -> product.Server:
         """A server that has recognised a clip already."""
-        server = product.Server(self.args.binary, self.work / name, self.args.threads, "--max-streams", str(MOST_STREAMS))
+        server = product.Server(self.args.binary, self.work / f"{name}-data", self.args.threads, "--max-streams", str(MOST_STREAMS))
         languages = ("en",) if name != "live" else self.args.live_languages
         for language in languages:
-            self.play(server, clips.lay(self.clips(language)[-1:], 1, 1, self.work / f"warm-{name}"))
+            self.play(server, clips.lay([self.speech(language)[-1:]], self.work / f"warm-{name}"))
         return server
 
     def play(self, server: product.Server, recordings: list[clips.Recording]) -> list[Measured]:
@@ -111,7 +113,8 @@ class Live:
         whisper = accuracy.compare(finals, self.errors(recordings, [" ".join(c.whisper for c in r.clips) for r in recordings]))
         must = {"must": "within 2 points of the model offline", "met": same.difference <= 2} if judged else {}
         self.report.row(label, str(sum(n for _, n in finals)), f"{same.ours:.2f}", f"{same.theirs:.2f}", f"{same.difference:+.2f}", f"{whisper.theirs:.2f}", **must)
-        return {"words": sum(n for _, n in finals), "finals": same.ours, "model_offline": same.theirs, "difference": same.difference,
+        texts = [{"reference": r.text, "finals": text, "model_offline": " ".join(whole[c.path] for c in r.clips)} for r, text in zip(recordings, heard)]
+        return {"texts": texts, "words": sum(n for _, n in finals), "finals": same.ours, "model_offline": same.theirs, "difference": same.difference,
                 "difference_95": [same.low, same.high], "whisper_offline": whisper.theirs}
 
     def latency_row(self, label: str, m: Measured, musts: bool = False) -> dict:
@@ -141,7 +144,6 @@ def live(run) -> None:
     facts: dict = {"seconds_a_stream": args.live_seconds, "latency": {}, "peers": {}, "word_errors": {}}
     ours: dict[tuple[str, int], Measured] = {}
     heard: dict[tuple[str, int], tuple[list[clips.Recording], list[str]]] = {}
-    server = shared.server("live")
 
     def measure(language: str, n: int) -> Measured:
         recordings = shared.recordings(language, n, args.live_seconds)
@@ -152,6 +154,9 @@ def live(run) -> None:
             f"{n} x {language}", total, musts=language == "en" and n in (1, 4))
         return total
 
+    for language in args.live_languages:  # what must be prepared, before the server runs
+        shared.recordings(language, max(args.streams if language == "en" else args.streams_other, default=1), args.live_seconds)
+    server = shared.server("live")
     try:
         report.section(f"Live: ms after the end of a word, and of speech; about {args.live_seconds:.0f} s a stream", "", *COLUMNS)
         for language in args.live_languages:
