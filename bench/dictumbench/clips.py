@@ -20,6 +20,7 @@ from . import corpus
 RATE = 16_000
 BEAM = 5
 PAUSE = 0.6  # seconds without speech that end an utterance
+UNSURE = 0.04  # seconds on both sides of a pause that a word has, when nobody knows on which it was said
 # The opening of "A Tale of Two Cities", which the reader of two_cities.wav reads.
 READING = (
     "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness, it was the epoch of "
@@ -41,6 +42,7 @@ class Word:
     text: str
     start: float
     end: float
+    sure: bool = True  # that these are its times
 
 
 @dataclass
@@ -109,13 +111,17 @@ def align(clips: list[Clip], weights: pathlib.Path, threads: int, cache: pathlib
         clip.ends, clip.words = [end for _, end in clip.pieces], []
         for text, start, end in found["words"]:
             if plain(text):
-                clip.words.append(Word(plain(text), *_within(start, end, found["speech"])))
+                clip.words.append(_within(plain(text), start, end, found["speech"]))
 
 
-def _within(start: float, end: float, speech: list[tuple[float, float]]) -> tuple[float, float]:
-    """The part of a word that is speech: in the stretch that it has most of."""
-    overlap, a, b = max(((min(end, e) - max(start, s), max(start, s), min(end, e)) for s, e in speech), default=(0.0, start, end))
-    return (a, b) if overlap > 0 else (start, end)
+def _within(word: str, start: float, end: float, speech: list[tuple[float, float]]) -> Word:
+    """The part of a word that is speech: in the stretch that it has most of. A word with a pause in it is not sure."""
+    parts = [(min(end, e) - max(start, s), max(start, s), min(end, e)) for s, e in speech]
+    parts = [part for part in parts if part[0] > 0]
+    if not parts:
+        return Word(word, start, end)
+    _, a, b = max(parts)
+    return Word(word, a, b, sure=sum(length >= UNSURE for length, *_ in parts) < 2)
 
 
 def endless(clips: list[Clip]):
@@ -151,7 +157,7 @@ def lay(chosen: list[list[Clip]], out: pathlib.Path) -> list[Recording]:
         with _wave(path) as w:
             for c in taken:
                 at = frames / RATE
-                words += [Word(x.text, at + x.start, at + x.end) for x in c.words]
+                words += [Word(x.text, at + x.start, at + x.end, x.sure) for x in c.words]
                 ends += [at + e for e in c.ends]
                 with wave.open(c.path) as part:
                     w.writeframes(part.readframes(part.getnframes()) + bytes(2 * gap))

@@ -37,7 +37,7 @@ class Measured:
     words: int = 0
     partial: list[float] = field(default_factory=list)  # after a word's end, to the first result that has it
     ends: int = 0
-    final: list[float] = field(default_factory=list)  # after the end of speech, to the final with the last word before it
+    final: list[float] = field(default_factory=list)  # after the end of speech, to the final with one of the last two words before it
     every: list[float] = field(default_factory=list)  # after the last word of each final, to the final
     finals: list[tuple[float, float]] = field(default_factory=list)  # the same as final, with when speech ended
     clock: list[tuple[float, float]] = field(default_factory=list)  # when a word ended, and by how much its final's time is later
@@ -80,7 +80,7 @@ def measure(recording: Recording, events: list[dict], late: float = 0.0) -> Meas
     texts, starts, ends = [w.text for w in words], [w.start for w in words], [w.end for w in words]
     shown: list[float | None] = [None] * len(words)
     final: list[float | None] = [None] * len(words)
-    m = Measured(words=len(words), ends=len(recording.ends), late=late)
+    m = Measured(words=sum(w.sure for w in words), ends=len(recording.ends), late=late)
     said = []
     for e in events:
         heard = [(plain(w["text"]), w) for w in e["words"]]
@@ -93,20 +93,22 @@ def measure(recording: Recording, events: list[dict], late: float = 0.0) -> Meas
                 shown[i] = e["at"]
             if not e["partial"] and final[i] is None:
                 final[i] = e["at"]
-                if heard[j][1].get("end") is not None:
+                if words[i].sure and heard[j][1].get("end") is not None:
                     m.clock.append((ends[i], heard[j][1]["end"] - ends[i]))
         if not e["partial"]:
             said += [w["text"] for w in e["words"]]
             if pairs and pairs[-1][1] == len(heard) - 1:
                 m.every.append(e["at"] - ends[pairs[-1][0]])
-    m.partial = [at - end for at, end in zip(shown, ends) if at is not None]
+    m.partial = [at - w.end for at, w in zip(shown, words) if at is not None and w.sure]
     m.texts = [" ".join(said)]
     before = 0
     for end in recording.ends:
         after = bisect.bisect_left(starts, end)
-        at = next((final[i] for i in range(after - 1, before - 1, -1) if final[i] is not None), None)
-        if at is not None and at >= end:
-            m.final.append(at - end)
-            m.finals.append((end, at - end))
+        # The aligner gives a word beside a pause to the wrong side now and then: one of the last two that were heard answers.
+        lasts = [final[i] for i in range(before, after) if final[i] is not None][-2:]
+        answers = [at for at in lasts if at >= end]
+        if answers:
+            m.final.append(min(answers) - end)
+            m.finals.append((end, min(answers) - end))
         before = after
     return m
