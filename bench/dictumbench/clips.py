@@ -175,15 +175,17 @@ def _wave(path: pathlib.Path) -> wave.Wave_write:
 
 
 def cut(clip: Clip, longest: float, out: pathlib.Path) -> list[str]:
-    """The clip, or when it lasts longer than some seconds its pieces between pauses, as WAV files."""
+    """The clip, or when it lasts longer than some seconds its parts, cut in pauses or else between words, as WAV files."""
     if clip.seconds <= longest:
         return [clip.path]
-    bounds = [0.0]
-    starts = [s for s, _ in clip.pieces[1:]]
-    for k, start in enumerate(starts):
-        following = starts[k + 1] if k + 1 < len(starts) else clip.seconds
-        if following - bounds[-1] > longest:
-            bounds.append((clip.ends[k] + start) / 2)
+    def between(stretches: list[tuple[float, float]]) -> list[float]:
+        return [(a[1] + b[0]) / 2 for a, b in zip(stretches, stretches[1:]) if b[0] > a[1]]
+
+    pauses, gaps, bounds = between(clip.pieces), between([(w.start, w.end) for w in clip.words]), [0.0]
+    while clip.seconds - bounds[-1] > longest:
+        low, high = bounds[-1], bounds[-1] + longest
+        fitting = [[x for x in places if low < x <= high] for places in (pauses, gaps)]
+        bounds.append(next((places[-1] for places in fitting if places), high))
     paths = []
     with wave.open(clip.path) as w:
         for k, (a, b) in enumerate(zip(bounds, [*bounds[1:], clip.seconds])):

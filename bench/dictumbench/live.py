@@ -43,6 +43,17 @@ class Live:
         clips.align([c for taken in chosen for c in taken], self.run.weights, self.args.threads, self.args.clips)
         return clips.lay(chosen, self.work / f"streams-{language}-{count}-{seconds:.0f}")
 
+    def queue(self) -> list[tuple[str, str]]:
+        """Short jobs, so that it is seen how far a queue came: (path, language) of telephone recordings of about 20 s."""
+        jobs = []
+        for language in corpus.LANGUAGES:
+            prompts = [p for p in self.run.prompts if p.language == language]
+            for n in range(4):
+                parts = [p.audio for p in prompts[4 * n:4 * n + 4]]
+                if parts:
+                    jobs.append((str(corpus.join(parts, 8000, self.work / f"job-{language}-{n}.wav")), language))
+        return jobs
+
     def server(self, name: str) -> product.Server:
         """A server that has recognised a clip already."""
         server = product.Server(self.args.binary, self.work / f"{name}-data", self.args.threads, "--max-streams", str(MOST_STREAMS))
@@ -234,7 +245,7 @@ def most(measure, known: dict[int, Measured]) -> int:
 def beside(run) -> None:
     """Four streams alone, then beside a queue of jobs that never ends."""
     shared = Live(run)
-    report, queue = shared.report, run.recordings.queue
+    report, queue = shared.report, shared.queue()
     recordings = shared.recordings("en", 4, shared.args.beside_seconds)
     server = shared.server("beside")
     try:
