@@ -166,7 +166,8 @@ func (s stream) play(ctx context.Context, number int, lines *printer) (late time
 			lines.print(event{number, at.Seconds(), aws.ToString(r.ResultId), r.IsPartial, r.StartTime, r.EndTime, words(r)})
 		}
 	}
-	return late, errors.Join(results.Err(), <-sent)
+	err = errors.Join(results.Err(), <-sent) // late is the sender's until then
+	return late, err
 }
 
 // send sends each piece of audio when its last sample has been said, and then the end.
