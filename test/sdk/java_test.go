@@ -24,7 +24,7 @@ func TestStreamingJavaSDK(t *testing.T) {
 			t.Errorf("%v\n%s", err, out)
 		}
 	}
-	t.Run("HTTP/2 by ALPN", func(t *testing.T) {
+	t.Run("HTTP/2 over TLS, which it does not ask for by ALPN", func(t *testing.T) {
 		binary, err := harness.Binary()
 		if err != nil {
 			t.Fatal(err)
