@@ -47,6 +47,8 @@ func speech(t *testing.T) []byte {
 type stream interface {
 	// send gives a piece of audio; none ends it.
 	send(ctx context.Context, audio []byte) error
+	// hear waits for a result.
+	hear(ctx context.Context) error
 	// wait reads results to the end, and returns the exception that ended the stream, if one did.
 	wait(ctx context.Context) error
 	// drop breaks the connection without a word.
@@ -80,6 +82,7 @@ func openHTTP2(ctx context.Context, _ *testing.T, server *harness.Server) (strea
 		LanguageCode: "en-US", MediaEncoding: types.MediaEncodingPcm, MediaSampleRateHertz: aws.Int32(16000),
 	})
 	if err != nil {
+		s.transport.CloseIdleConnections()
 		return nil, err
 	}
 	s.StartStreamTranscriptionEventStream = out.GetStream()
@@ -91,6 +94,13 @@ func (s *http2) send(ctx context.Context, audio []byte) error {
 		return s.Writer.Close()
 	}
 	return s.Send(ctx, &types.AudioStreamMemberAudioEvent{Value: types.AudioEvent{AudioChunk: audio}})
+}
+
+func (s *http2) hear(context.Context) error {
+	if _, ok := <-s.Events(); !ok {
+		return errors.Join(errors.New("no result"), s.Err())
+	}
+	return nil
 }
 
 func (s *http2) wait(context.Context) error {
@@ -123,6 +133,11 @@ func (s socket) send(ctx context.Context, audio []byte) error {
 		return err
 	}
 	return s.Write(ctx, websocket.MessageBinary, m)
+}
+
+func (s socket) hear(ctx context.Context) error {
+	_, _, err := s.Read(ctx)
+	return err
 }
 
 // exception is what ended a stream over a WebSocket.
@@ -180,20 +195,11 @@ func awaitNone(t *testing.T, server *harness.Server) {
 	})
 }
 
-// each runs f so many times, 20 at once.
-func each(n int, f func(i int)) {
-	turns := make(chan int, n)
-	for i := range n {
-		turns <- i
-	}
-	close(turns)
+// together runs f so many times at once.
+func together(n int, f func(i int)) {
 	var group sync.WaitGroup
-	for range 20 {
-		group.Go(func() {
-			for i := range turns {
-				f(i)
-			}
-		})
+	for i := range n {
+		group.Go(func() { f(i) })
 	}
 	group.Wait()
 }
