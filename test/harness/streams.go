@@ -42,6 +42,25 @@ func (s *Server) SocketURL(t testing.TB, parameters string) string {
 // Metric reads one of the server's metrics, which has no labels.
 func (s *Server) Metric(t testing.TB, name string) float64 {
 	t.Helper()
+	values := s.metric(t, name+" ")
+	if len(values) != 1 {
+		t.Fatalf("metric %s has %d values", name, len(values))
+	}
+	return values[0]
+}
+
+// Total is the sum of a metric that has labels. One that has not been counted yet is 0.
+func (s *Server) Total(t testing.TB, name string) (sum float64) {
+	t.Helper()
+	for _, v := range s.metric(t, name+"{") {
+		sum += v
+	}
+	return sum
+}
+
+// metric returns the values of the lines that begin so.
+func (s *Server) metric(t testing.TB, prefix string) (values []float64) {
+	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.Ops+"/metrics", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -56,18 +75,16 @@ func (s *Server) Metric(t testing.TB, name string) float64 {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(body)) {
-		text, found := strings.CutPrefix(line, name+" ")
-		if !found {
+		if !strings.HasPrefix(line, prefix) {
 			continue
 		}
-		value, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
+		value, err := strconv.ParseFloat(strings.TrimSpace(line[strings.LastIndexByte(line, ' '):]), 64)
 		if err != nil {
-			t.Fatalf("metric %s: %v", name, err)
+			t.Fatalf("metric %q: %v", line, err)
 		}
-		return value
+		values = append(values, value)
 	}
-	t.Fatalf("there is no metric %s", name)
-	return 0
+	return values
 }
 
 // Resident is how many bytes of memory a process holds that are its own: no files, no libraries.
