@@ -17,8 +17,8 @@ func TestStreamingJavaSDK(t *testing.T) {
 		t.Fatalf("the AWS SDK for Java is missing (run make setup): %v", err)
 	}
 	suite := func(t *testing.T, server *harness.Server, options ...string) {
-		args := append(options, "-cp", filepath.Join(jars, "*"), "java/Stream.java", reading(t, "6"))
-		command := exec.CommandContext(t.Context(), "java", args...)
+		options = append(options, "-cp", filepath.Join(jars, "*"), "java/Stream.java", reading(t, "6"))
+		command := exec.CommandContext(t.Context(), "java", options...)
 		command.Env = server.Environ(t.TempDir())
 		if out, err := command.CombinedOutput(); err != nil {
 			t.Errorf("%v\n%s", err, out)

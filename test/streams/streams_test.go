@@ -104,7 +104,7 @@ func (s *http2) hear(context.Context) error {
 }
 
 func (s *http2) wait(context.Context) error {
-	for range s.Events() { //nolint:revive // read to the end
+	for range s.Events() { // to the end
 	}
 	defer s.transport.CloseIdleConnections()
 	return errors.Join(s.Err(), s.Close())

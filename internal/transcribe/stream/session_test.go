@@ -29,15 +29,14 @@ func (s sink) Next(ctx context.Context) (speech.LiveResult, error) {
 	}
 }
 
-// TestLongestAudio sends four hours of audio faster than they take to be spoken.
+// TestLongestAudio is of audio that is sent faster than it is spoken: the clock does not end such a stream.
 func TestLongestAudio(t *testing.T) {
 	const rate = 16000
-	hours := int(stream.MaxLength / time.Second)
 	for _, tt := range []struct {
 		name    string
 		seconds int
 		want    error
-	}{{"four hours", hours, nil}, {"a second more", hours + 1, stream.ErrTooLong}} {
+	}{{"four hours", 60, nil}, {"a second more", 61, stream.ErrTooLong}} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := stream.Parameters{LanguageCode: "en-US", Encoding: audio.LivePCM, SampleRate: rate, Channels: 1}
 			s, err := stream.Open(t.Context(), sink{make(chan struct{})}, p, stream.Edits{})
@@ -45,6 +44,7 @@ func TestLongestAudio(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer s.Close()
+			s.Skip(stream.MaxLength - time.Minute)
 			ended := make(chan error, 1)
 			go func() { ended <- s.Run(t.Context(), func(any) error { return nil }) }()
 			second := make([]byte, 2*rate)
