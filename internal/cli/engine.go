@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/dictum/dictum/internal/models"
+	"github.com/dictum/dictum/internal/server"
 	"github.com/dictum/dictum/internal/speech/engine"
 	"github.com/dictum/dictum/internal/speech/engine/process"
 )
@@ -13,6 +14,8 @@ import (
 type EngineCmd struct {
 	Models  string `required:"" help:"Models folder."`
 	Threads int    `help:"Processor threads." default:"0"`
+	// LiveFinals is as in server.Config.
+	LiveFinals string `name:"live-finals" help:"Finals of live English: quick or best." enum:"quick,best" default:"quick"`
 }
 
 // Run implements the command: it serves the parent until the parent hangs up.
@@ -22,7 +25,7 @@ func (c *EngineCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	backend, err := engine.New(engine.Config{Models: c.Models, Threads: c.Threads})
+	backend, err := engine.New(engine.Config{Models: c.Models, Threads: c.Threads, BestFinals: c.LiveFinals == server.BestFinals})
 	if err != nil {
 		return err
 	}
@@ -31,13 +34,13 @@ func (c *EngineCmd) Run(ctx context.Context) error {
 	return nil
 }
 
-// openEngine makes an engine in this process, over the models in dir or where they usually are.
-func openEngine(dir string, threads int) (*engine.Engine, error) {
-	dir, err := modelsDir(dir)
-	if err != nil {
+// openEngine makes an engine in this process, over the models in its folder or where they usually are.
+func openEngine(config engine.Config) (*engine.Engine, error) {
+	var err error
+	if config.Models, err = modelsDir(config.Models); err != nil {
 		return nil, err
 	}
-	return engine.New(engine.Config{Models: dir, Threads: threads})
+	return engine.New(config)
 }
 
 // modelsDir is dir, or the usual folder, once it was seen to hold what recognition needs.

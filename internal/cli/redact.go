@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/dictum/dictum/internal/speech/engine"
 	"github.com/dictum/dictum/internal/text/pii"
 )
 
@@ -65,7 +66,7 @@ func (c *RedactCmd) Run(ctx context.Context, s *streams) error {
 	}
 	detector := &pii.Detector{}
 	if !c.Rules {
-		e, err := openEngine("", 0)
+		e, err := openEngine(engine.Config{})
 		if err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ func (c *ServeCmd) Run(ctx context.Context, s *streams) error {
 	c.Models = dir
 	return server.Run(ctx, c.Config, server.Parts{
 		Version:       version(),
-		EngineCommand: []string{program, "engine", "--models", dir, "--threads", strconv.Itoa(c.Threads)},
+		EngineCommand: []string{program, "engine", "--models", dir, "--threads", strconv.Itoa(c.Threads), "--live-finals", c.LiveFinals},
 		Ready: func(a server.Addresses) {
 			fmt.Fprintf(s.err, "dictum is ready\n  API      %s\n  console  %s\n  ops      %s\nUse it from a shell: eval \"$(dictum env --data %s)\"\n", a.API, a.Console, a.Ops, c.Data)
 		},

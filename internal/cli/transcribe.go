@@ -64,7 +64,7 @@ func (c *TranscribeCmd) Run(ctx context.Context, s *streams) error {
 	if threads <= 0 {
 		threads = runtime.NumCPU()
 	}
-	recognizer, err := openEngine(c.Models, threads)
+	recognizer, err := openEngine(engine.Config{Models: c.Models, Threads: threads})
 	if err != nil {
 		return err
 	}

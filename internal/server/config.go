@@ -59,6 +59,8 @@ type Config struct {
 	Quotas string `help:"Quotas: off, or aws for Amazon Transcribe's." enum:"off,aws" default:"off"`
 	// MaxStreams is how many live streams an account has at once in a region, over HTTP/2 and over WebSockets each; 0 is AWS's 25.
 	MaxStreams int `name:"max-streams" help:"Live streams of an account at once, over HTTP/2 and over WebSockets each." default:"25"`
+	// LiveFinals is "quick" or BestFinals.
+	LiveFinals string `name:"live-finals" help:"Finals of live English: quick, or best to have Whisper make them where it is fast enough; they come up to 0.3 s later then." enum:"quick,best" default:"quick"`
 	// Retention is how long job records and service-managed output are kept.
 	Retention time.Duration `help:"How long job records and service-managed output are kept." default:"2160h"`
 	// OutputRetention is how long service-managed output is kept where that is shorter.
@@ -72,6 +74,9 @@ type Config struct {
 	// Grace is how long a shutdown waits for requests and jobs before it hands jobs back to the queue.
 	Grace time.Duration `help:"How long a shutdown waits for jobs under way before it puts them back in the queue." default:"10s"`
 }
+
+// BestFinals is the value of Config.LiveFinals with which Whisper makes finals of live English too.
+const BestFinals = "best"
 
 // complete checks the configuration and fills what has no default in its tags.
 func (c *Config) complete() error {

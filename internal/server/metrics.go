@@ -11,6 +11,7 @@ import (
 
 	"github.com/dictum/dictum/internal/api/stream"
 	"github.com/dictum/dictum/internal/gateway"
+	"github.com/dictum/dictum/internal/speech/engine"
 	"github.com/dictum/dictum/internal/speech/engine/process"
 	"github.com/dictum/dictum/internal/transcribe/job"
 	streams "github.com/dictum/dictum/internal/transcribe/stream"
@@ -172,6 +173,10 @@ type engineMetrics struct {
 	dropped  *prometheus.Desc
 	waiting  *prometheus.Desc
 	streams  *prometheus.Desc
+	partials *prometheus.Desc
+	spoken   *prometheus.Desc
+	finals   *prometheus.Desc
+	refined  *prometheus.Desc
 }
 
 var _ prometheus.Collector = (*engineMetrics)(nil)
@@ -192,6 +197,10 @@ func newEngineMetrics(engine *process.Supervisor) *engineMetrics {
 		dropped:  desc("window_drops_total", "Windows whose text was thrown away because nobody spoke."),
 		waiting:  desc("windows_waiting", "Windows that wait, by priority.", "priority"),
 		streams:  desc("streams", "Live sessions, one for each channel of a stream."),
+		partials: desc("live_partials_total", "Partial results of live sessions; speech by these is how far apart they are."),
+		spoken:   desc("live_speech_seconds_total", "Speech of live sessions that has its final."),
+		finals:   desc("live_final_delay_seconds", "From when the end of speech came to the final."),
+		refined:  desc("live_finals_refined_total", "Finals of English whose text Whisper made in time."),
 	}
 }
 
@@ -223,6 +232,14 @@ func (m *engineMetrics) Collect(ch chan<- prometheus.Metric) {
 	counter(m.retries, float64(s.Retries))
 	counter(m.dropped, float64(s.Dropped))
 	gauge(m.streams, float64(s.Streams))
+	counter(m.partials, float64(s.LivePartials))
+	counter(m.spoken, s.LiveSpeechSeconds)
+	counter(m.refined, float64(s.LiveRefined))
+	within := make(map[float64]uint64)
+	for i, n := range s.LiveFinalsWithin[:min(len(s.LiveFinalsWithin), len(engine.LiveDelays))] {
+		within[engine.LiveDelays[i]] = uint64(n)
+	}
+	ch <- prometheus.MustNewConstHistogram(m.finals, uint64(s.LiveFinals), s.LiveFinalSeconds, within)
 	gauge(m.waiting, float64(s.QueuedLive), "live")
 	gauge(m.waiting, float64(s.QueuedInteractive), "interactive")
 	gauge(m.waiting, float64(s.QueuedBatch), "batch")

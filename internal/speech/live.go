@@ -56,7 +56,8 @@ type LiveResult struct {
 	Number int
 	// Partial results grow; the one that is not partial is the last of its segment.
 	Partial bool
-	// Stable counts the items from the first on that won't change any more. In a final it is all of them.
+	// Stable counts the items from the first on whose text won't change any more; the final may refine their times and
+	// confidence. In a final it is all of them.
 	Stable int
 	// Speakers are those of the items, one for each, when more than one talks in the segment; from 1.
 	Speakers []int

@@ -83,6 +83,34 @@ func TestStreamingPython(t *testing.T) {
 	}
 }
 
+// TestStreamingListen has the program itself be the client, over HTTP/2 with TLS and without.
+func TestStreamingListen(t *testing.T) {
+	binary, err := harness.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	recording := filepath.Join(t.TempDir(), "reading.wav")
+	harness.FFmpeg(t, "-i", harness.ReadingFile(t), "-t", "6", recording)
+	data := t.TempDir()
+	harness.Tool(t, binary, "tls", "init", "--data", data)
+	for name, server := range map[string]*harness.Server{"TLS": harness.RunIn(t, data), "plain": harness.Run(t)} {
+		t.Run(name, func(t *testing.T) {
+			listen := func(environ ...string) (string, error) {
+				command := exec.CommandContext(t.Context(), binary, "listen", "--endpoint-url", server.API, recording)
+				command.Env = append(server.Environ(t.TempDir()), environ...)
+				out, err := command.CombinedOutput()
+				return string(out), err
+			}
+			if out, err := listen(); err != nil || !strings.Contains(strings.ToLower(out), "best of times") {
+				t.Errorf("%v\n%s", err, out)
+			}
+			if out, err := listen("AWS_SECRET_ACCESS_KEY=another"); err == nil || !strings.Contains(out, "InvalidSignatureException") {
+				t.Errorf("with another secret: %v\n%s", err, out)
+			}
+		})
+	}
+}
+
 // frame encodes a message by hand: headers are pairs of names and texts.
 func frame(payload []byte, headers ...string) []byte {
 	var h bytes.Buffer

@@ -37,6 +37,9 @@ type Config struct {
 	Threads int
 	// Rows is how many windows are decoded side by side; zero means DefaultRows.
 	Rows int
+	// BestFinals has Whisper make finals of live English too, which makes fewer mistakes than the low-latency model, while
+	// they are likely to come within live.BetterWithin. They come later then, and the load decides which text they have.
+	BestFinals bool
 	// Logger takes what an operator should know; nil means slog.Default.
 	Logger *slog.Logger
 }
@@ -63,7 +66,10 @@ var ErrUnknownLanguage = errors.New("the model does not know the language")
 type Engine struct {
 	config Config
 	queue  *queue
-	stats  counters
+	// lane is where runs of the low-latency model queue.
+	lane     *live.Lane
+	refining refining
+	stats    counters
 
 	// ctx ends when the engine is closed, and with it all work.
 	ctx   context.Context
@@ -84,7 +90,8 @@ type Engine struct {
 type models struct {
 	whisper *whisper.Model
 	vad     *vad.Detector
-	batch   *whisper.Batch
+	// batch decodes windows of recordings, live those of live sessions.
+	batch, live *whisper.Batch
 	// speakers and english are loaded at first use.
 	speakers *speakers.Model
 	english  *live.English
@@ -111,7 +118,7 @@ func New(config Config) (*Engine, error) {
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}
-	e := &Engine{config: config, queue: newQueue(), load: make(chan struct{}, 1), stopped: make(chan struct{})}
+	e := &Engine{config: config, queue: newQueue(), lane: live.NewLane(1), load: make(chan struct{}, 1), stopped: make(chan struct{})}
 	e.ctx, e.close = context.WithCancel(context.Background())
 	return e, nil
 }
@@ -182,6 +189,9 @@ func (e *Engine) open() (*models, error) {
 	if m.batch, err = m.whisper.NewBatch(e.config.Rows); err != nil {
 		return nil, errors.Join(err, m.close())
 	}
+	if m.live, err = m.whisper.NewBatch(liveRows); err != nil {
+		return nil, errors.Join(err, m.close())
+	}
 	return &m, nil
 }
 
@@ -189,6 +199,9 @@ func (m *models) close() error {
 	var errs []error
 	if m.batch != nil {
 		errs = append(errs, m.batch.Close())
+	}
+	if m.live != nil {
+		errs = append(errs, m.live.Close())
 	}
 	if m.whisper != nil {
 		errs = append(errs, m.whisper.Close())

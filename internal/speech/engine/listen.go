@@ -2,9 +2,7 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 
 	"github.com/dictum/dictum/internal/speech"
@@ -21,23 +19,24 @@ const (
 )
 
 // Listen implements speech.LiveRecognizer. English is recognised by the low-latency model, other languages by Whisper,
-// utterance by utterance and before all other work.
+// utterance by utterance and before all other work. With Config.BestFinals Whisper makes finals of English too.
 func (e *Engine) Listen(ctx context.Context, settings speech.LiveSettings) (speech.Listener, error) {
 	m, err := e.loaded(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, language := range append([]string{settings.Language}, settings.LanguageCandidates...) {
+	for _, language := range append([]string{settings.Language, settings.PreferredLanguage}, settings.LanguageCandidates...) {
 		if language != "" && !m.whisper.Knows(language) {
 			return nil, fmt.Errorf("listen to %q: %w", language, ErrUnknownLanguage)
 		}
 	}
-	options := live.Options{Settings: settings, VAD: m.vad, Recognizer: &whisperRecognizer{engine: e}}
-	if settings.Language == moonshineLanguage {
-		if options.Recognizer, err = e.english(ctx); err != nil {
+	recognizer := &chooser{engine: e, models: m, settings: settings, language: settings.Language}
+	if recognizer.mayBe(moonshineLanguage) {
+		if recognizer.english, err = e.english(ctx); err != nil {
 			return nil, err
 		}
 	}
+	options := live.Options{Settings: settings, VAD: m.vad, Recognizer: recognizer, Told: e.stats.told}
 	if settings.MaxSpeakers > 0 {
 		diarizer, err := e.diarizer(ctx, settings.MaxSpeakers)
 		if err != nil {
@@ -81,43 +80,10 @@ func (e *Engine) english(ctx context.Context) (live.Recognizer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("load live model from %s (dictum models pull installs it): %w", e.config.Models, err)
 		}
-		e.models.english = &live.English{Model: m, Lane: live.NewLane(1)}
+		e.models.english = &live.English{Model: m, Lane: e.lane}
 	}
-	return e.models.english, nil
-}
-
-// whisperRecognizer recognises utterances by Whisper.
-type whisperRecognizer struct{ engine *Engine }
-
-// Recognize implements live.Recognizer.
-func (w *whisperRecognizer) Recognize(ctx context.Context, u live.Utterance) (live.Hypothesis, error) {
-	settings := speech.Settings{Language: u.Language, Priority: speech.PriorityLive}
-	if u.Language == "" {
-		settings.LanguageCandidates = u.Candidates
+	if !e.config.BestFinals {
+		return e.models.english, nil
 	}
-	transcript, err := w.engine.Recognize(ctx, &sliceReader{u.Samples}, settings, nil)
-	if errors.Is(err, speech.ErrTooLittleSpeech) {
-		return live.Hypothesis{}, nil
-	}
-	if err != nil {
-		return live.Hypothesis{}, err
-	}
-	h := live.Hypothesis{Languages: transcript.Languages, Best: true}
-	for _, s := range transcript.Segments {
-		h.Items = append(h.Items, s.Items...)
-	}
-	h.Credible = len(h.Items) > 0 // the engine throws away what is not
-	return h, nil
-}
-
-// sliceReader reads samples from memory.
-type sliceReader struct{ samples []float32 }
-
-// ReadSamples implements speech.SampleReader.
-func (r *sliceReader) ReadSamples(dst []float32) (int, error) {
-	n := copy(dst, r.samples)
-	if r.samples = r.samples[n:]; len(r.samples) == 0 {
-		return n, io.EOF
-	}
-	return n, nil
+	return &refined{engine: e, models: e.models, quick: e.models.english}, nil
 }

@@ -8,12 +8,20 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dictum/dictum/internal/speech"
+	"github.com/dictum/dictum/internal/speech/engine"
 )
 
 // listen has a session hear all samples and returns its results.
 func listen(t *testing.T, e speech.LiveRecognizer, settings speech.LiveSettings, samples []float32) []speech.LiveResult {
+	t.Helper()
+	return listenAt(t, e, settings, samples, 0)
+}
+
+// listenAt has a session hear all samples, a tenth of a second in so long, and returns its results.
+func listenAt(t *testing.T, e speech.LiveRecognizer, settings speech.LiveSettings, samples []float32, step time.Duration) []speech.LiveResult {
 	t.Helper()
 	l, err := e.Listen(t.Context(), settings)
 	if err != nil {
@@ -21,7 +29,9 @@ func listen(t *testing.T, e speech.LiveRecognizer, settings speech.LiveSettings,
 	}
 	defer l.Close()
 	go func() {
+		began := time.Now()
 		for at := 0; at < len(samples); at += 1600 {
+			time.Sleep(time.Until(began.Add(step * time.Duration(at/1600))))
 			if l.Write(t.Context(), samples[at:min(at+1600, len(samples))]) != nil {
 				return
 			}
@@ -90,24 +100,30 @@ func TestListenHearsNothingWhereNobodySpeaks(t *testing.T) {
 		}
 	}
 	for name, audio := range map[string][]float32{"silence": make([]float32, 8*speech.SampleRate), "noise": noise, "a chord": tone} {
-		t.Run(name, func(t *testing.T) {
-			if results := listen(t, e, speech.LiveSettings{Language: "en"}, audio); len(results) > 0 {
-				t.Errorf("heard %q", finals(results))
-			}
-		})
+		for kind, settings := range map[string]speech.LiveSettings{
+			"in English": {Language: "en"}, "in French": {Language: "fr"},
+			"in one language": {LanguageCandidates: []string{"en", "fr"}}, "in several": {MultipleLanguages: true},
+		} {
+			t.Run(name+" "+kind, func(t *testing.T) {
+				if results := listen(t, e, settings, audio); len(results) > 0 {
+					t.Errorf("heard %q", finals(results))
+				}
+			})
+		}
 	}
 }
 
-func TestListenInAnotherLanguage(t *testing.T) {
+func TestListenKnowsLanguagesByName(t *testing.T) {
 	e := loaded(t)
-	reading := sample(t, "two_cities.wav")[:5*speech.SampleRate]
-	results := listen(t, e, speech.LiveSettings{LanguageCandidates: []string{"en", "es"}}, reading)
-	last := results[len(results)-1]
-	if last.Segment.Language != "en" || len(last.Languages) == 0 || last.Languages[0].Language != "en" {
-		t.Errorf("language %q, scores %v", last.Segment.Language, last.Languages)
-	}
-	if _, err := e.Listen(t.Context(), speech.LiveSettings{Language: "xx"}); err == nil {
-		t.Error("a language that is none is taken")
+	for name, settings := range map[string]speech.LiveSettings{
+		"language": {Language: "xx"}, "candidate": {LanguageCandidates: []string{"en", "xx"}},
+		"preferred language": {LanguageCandidates: []string{"en", "fr"}, PreferredLanguage: "xx"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := e.Listen(t.Context(), settings); !errors.Is(err, engine.ErrUnknownLanguage) {
+				t.Errorf("the error is %v", err)
+			}
+		})
 	}
 }
 

@@ -7,8 +7,15 @@ import (
 	"github.com/dictum/dictum/internal/speech"
 )
 
-// classes is the number of priorities.
-const classes = int(speech.PriorityBatch) + 1
+// The classes of windows, most urgent first. Live finals, for which somebody waits, go before partials, which are soon
+// followed by others.
+const (
+	classFinal = iota
+	classPartial
+	classInteractive
+	classBatch
+	classes
+)
 
 // patience is how many windows of more urgent classes may go first while a class waits:
 // urgent work is served first, and the rest still moves on.
@@ -29,9 +36,15 @@ type queue struct {
 
 func newQueue() *queue { return &queue{ready: make(chan struct{}, 1)} }
 
-// class is the place of a priority, the nearest one when it is none of ours.
+// class is that of a priority, the nearest one when it is none of ours.
 func class(p speech.Priority) int {
-	return min(max(int(p), 0), classes-1)
+	switch {
+	case p <= speech.PriorityLive:
+		return classFinal
+	case p == speech.PriorityInteractive:
+		return classInteractive
+	}
+	return classBatch
 }
 
 // push adds a window to its job's.
@@ -49,14 +62,14 @@ func (q *queue) push(t *task) {
 	}
 }
 
-// pop takes the window that is next: of the most urgent class, unless another has waited
-// past its patience; in it, of the job whose turn it is. It returns nil when none waits,
-// or none of a class up to the least urgent one given.
-func (q *queue) pop(least int) *task {
+// pop takes the window that is next among some classes: of the most urgent of them, unless another has waited past its
+// patience; in it, of the job whose turn it is. It returns nil when none waits. A class past its patience is served
+// even when it is less urgent than the least one asked for, but not beyond last.
+func (q *queue) pop(first, least, last int) *task {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	pick := -1
-	for c := range q.jobs {
+	for c := first; c <= last; c++ {
 		if len(q.jobs[c]) == 0 {
 			continue
 		}
@@ -67,7 +80,7 @@ func (q *queue) pop(least int) *task {
 	if pick < 0 {
 		return nil
 	}
-	for c := pick + 1; c < classes; c++ {
+	for c := pick + 1; c <= last; c++ {
 		if len(q.jobs[c]) > 0 {
 			q.passed[c]++
 		}

@@ -35,6 +35,15 @@ func Decide(languages []string, evidence []Evidence, candidates []string) ([]spe
 	if total < MinSpeech {
 		return nil, speech.ErrTooLittleSpeech
 	}
+	return Weigh(languages, evidence, candidates)
+}
+
+// Weigh is Decide for whatever little speech there is. With none at all, all are as probable.
+func Weigh(languages []string, evidence []Evidence, candidates []string) ([]speech.LanguageScore, error) {
+	total := 0
+	for _, e := range evidence {
+		total += e.Speech
+	}
 	for _, c := range candidates {
 		if !slices.Contains(languages, c) {
 			return nil, fmt.Errorf("identify language: the model does not know %q", c)
@@ -48,7 +57,7 @@ func Decide(languages []string, evidence []Evidence, candidates []string) ([]spe
 		}
 		score := 0.0
 		for _, e := range evidence {
-			score += e.Probabilities[i] * float64(e.Speech) / float64(total)
+			score += e.Probabilities[i] * float64(e.Speech) / float64(max(1, total))
 		}
 		sum += score
 		scores = append(scores, speech.LanguageScore{Language: language, Score: score})

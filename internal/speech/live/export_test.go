@@ -1,6 +1,10 @@
 package live
 
-import "github.com/dictum/dictum/internal/speech"
+import (
+	"time"
+
+	"github.com/dictum/dictum/internal/speech"
+)
 
 // Settled is the text of an open utterance.
 type Settled struct{ s settled }
@@ -9,7 +13,7 @@ func NewSettled(stability speech.Stability) *Settled { return &Settled{settled{s
 
 // Hear takes a guess and returns the text and how much of it is settled.
 func (s *Settled) Hear(guess []speech.Item) ([]speech.Item, int) {
-	s.s.hear(guess)
+	s.s.hear(guess, time.Hour)
 	return s.s.items, s.s.stable
 }
 

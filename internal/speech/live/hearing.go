@@ -2,8 +2,11 @@ package live
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/dictum/dictum/internal/speech"
 	"github.com/dictum/dictum/internal/speech/vad"
@@ -31,6 +34,13 @@ const (
 	longish    = second * 8
 	long       = second * 12
 	shortPause = second * 12 / 100
+	// An utterance that is cut within speech is cut after cutFrom. Words settle only up to settleGap before that: their
+	// times are not exact, and what has settled is not said again in the next utterance.
+	cutFrom   = second * 9
+	settleGap = second / 2
+	// slowCadence is the least cadence where recognition is costly; it is also slowness times as long as that takes.
+	slowCadence = second * 2 / 5
+	slowness    = 1.5
 	// least is the least speech that anything is made of.
 	least = second / 5
 )
@@ -56,17 +66,25 @@ type hearing struct {
 	decoded int // the place up to which the last text was made
 	hushed  int // lastEnd for which guess was made in the pause after it
 	guess   Hypothesis
-	told    int // the place before which finals have been given
+	draft   []int // the last one of the utterance
+	told    int   // the place before which finals have been given
 
 	language  string
 	languages []speech.LanguageScore
+
+	cost    time.Duration // of the last partial, where recognition is costly
+	came    time.Time     // when what is being heard came
+	endCame time.Time     // when lastEnd did
+	better  *better       // the text that is being made of the pause
+	making  sync.WaitGroup
 }
 
 func (h *hearing) place() int { return h.base + len(h.audio) }
 
 // hear takes in audio.
-func (h *hearing) hear(ctx context.Context, samples []float32) error {
-	h.rest = append(h.rest, samples...)
+func (h *hearing) hear(ctx context.Context, p piece) error {
+	h.came = p.came
+	h.rest = append(h.rest, p.samples...)
 	for len(h.rest) >= frame {
 		n := min(len(h.rest), vad.ChunkSamples) / frame * frame
 		probs, err := h.stream.Detect(ctx, h.rest[:n])
@@ -94,7 +112,8 @@ func (h *hearing) hear(ctx context.Context, samples []float32) error {
 func (h *hearing) notice(p float32) {
 	if h.speaking {
 		if p >= goesOn {
-			h.lastEnd = h.place()
+			h.lastEnd, h.endCame = h.place(), h.came
+			h.drop()
 		}
 		return
 	}
@@ -106,8 +125,9 @@ func (h *hearing) notice(p float32) {
 		h.speaking, h.run = true, 0
 		h.start = max(h.base, h.told, h.place()-firstFrames*frame-lead)
 		h.lastEnd, h.decoded, h.hushed = h.place(), h.start, 0
+		h.endCame, h.cost = h.came, 0
 		h.number++
-		h.text = settled{stability: h.options.Settings.Stability}
+		h.text, h.draft = settled{stability: h.options.Settings.Stability}, nil
 	}
 }
 
@@ -148,29 +168,50 @@ func (h *hearing) pause(ctx context.Context) error {
 
 // recognise makes a partial result when one is due.
 func (h *hearing) recognise(ctx context.Context) error {
-	if h.speaking && h.place()-h.lastEnd < hush && h.place()-max(h.decoded, h.start) >= cadence {
+	due := cadence
+	if h.cost > 0 {
+		due = max(slowCadence, int(slowness*h.cost.Seconds()*second))
+	}
+	if h.speaking && h.place()-h.lastEnd < hush && h.place()-max(h.decoded, h.start) >= due {
 		return h.partial(ctx, h.place(), false)
 	}
 	return nil
 }
 
-// partial tells what has been said so far.
-func (h *hearing) partial(ctx context.Context, end int, urgent bool) error {
+// partial tells what has been said so far. In a pause the text may become that of the final.
+func (h *hearing) partial(ctx context.Context, end int, pause bool) error {
 	h.decoded = end
 	u := h.utterance(end)
-	u.Final = urgent
-	if spoken(u) < least {
+	u.Final = pause
+	if !pause { // what may become a final does not depend on the partials before
+		u.Draft = h.draft
+	}
+	if u.Spoken() < least {
 		return nil
 	}
+	began := time.Now()
 	guess, err := h.options.Recognizer.Recognize(ctx, u)
 	if err != nil {
 		return err
 	}
+	if h.cost = 0; guess.Costly {
+		h.cost = time.Since(began)
+	}
 	h.guess = guess
+	if guess.Draft != nil {
+		h.draft = guess.Draft
+	}
 	if !guess.Credible || len(guess.Items) == 0 {
 		return nil
 	}
-	h.text.hear(shifted(guess.Items, h.start))
+	if pause {
+		h.improve(ctx, guess)
+	}
+	settles := at(h.start + cutFrom - settleGap)
+	if guess.Unsure {
+		settles = 0
+	}
+	h.text.hear(shifted(guess.Items, h.start), settles)
 	return h.tell(end, guess, true, nil)
 }
 
@@ -183,24 +224,32 @@ func (h *hearing) finish(ctx context.Context, end int) error {
 	return nil
 }
 
-// cut ends an utterance within speech, at the quietest place of its last half, and goes on with the rest.
+// cut ends an utterance within speech, at the quietest place of its end, and goes on with the rest.
 func (h *hearing) cut(ctx context.Context) error {
-	from, to := ((h.start+h.place())/2-h.base)/frame, len(h.probs)-firstFrames
-	quiet := from
-	for i := from; i < to; i++ {
-		if h.probs[i] < h.probs[quiet] {
-			quiet = i
-		}
-	}
-	end := h.base + (quiet+1)*frame
+	end := h.base + (h.quietest((h.start+cutFrom-h.base)/frame, len(h.probs)-firstFrames)+1)*frame
 	if err := h.final(ctx, end); err != nil {
 		return err
 	}
 	h.start, h.told, h.decoded, h.hushed = end, end, end, 0
 	h.number++
-	h.text = settled{stability: h.options.Settings.Stability}
+	h.text, h.draft = settled{stability: h.options.Settings.Stability}, nil
 	h.forget(end)
 	return nil
+}
+
+// quietest is the frame among from … to-1 around which there is least sound that may be speech.
+func (h *hearing) quietest(from, to int) int {
+	best, least := from, math.Inf(1)
+	for f := max(1, from); f < to; f++ {
+		sum := 1e-9
+		for _, v := range h.audio[(f-1)*frame : (f+2)*frame] {
+			sum += float64(v) * float64(v)
+		}
+		if sum *= float64(h.probs[f]); sum < least {
+			best, least = f, sum
+		}
+	}
+	return best
 }
 
 // final gives the final of the utterance up to a place, if anything has been said.
@@ -210,19 +259,22 @@ func (h *hearing) final(ctx context.Context, end int) error {
 	var guess Hypothesis
 	if h.hushed == h.lastEnd && h.guess.Best {
 		guess = h.guess // nothing has been said since
-	} else if spoken(u) >= least {
+	} else if u.Spoken() >= least {
 		var err error
 		if guess, err = h.options.Recognizer.Recognize(ctx, u); err != nil {
 			return err
 		}
 	}
+	refined := false
 	if !guess.Credible || len(guess.Items) == 0 {
+		h.drop()
 		// What was told stays told.
 		if len(h.text.items) == 0 {
 			return nil
 		}
 		guess.Items = h.text.items
 	} else {
+		guess, refined = h.improved(ctx, guess)
 		guess.Items = h.text.last(shifted(guess.Items, h.start))
 	}
 	var speakers []int
@@ -233,50 +285,45 @@ func (h *hearing) final(ctx context.Context, end int) error {
 		}
 	}
 	h.text.items = guess.Items
-	return h.tell(end, guess, false, speakers)
+	if err := h.tell(end, guess, false, speakers); err != nil {
+		return err
+	}
+	if h.options.Told != nil {
+		h.options.Told(Report{Speech: at(end - h.start), Refined: refined, Delay: time.Since(h.endCame)})
+	}
+	return nil
 }
 
 // tell gives a result.
 func (h *hearing) tell(end int, guess Hypothesis, partial bool, speakers []int) error {
-	if h.options.Settings.Language == "" && len(guess.Languages) > 0 {
-		h.languages = guess.Languages
-		// One language is settled by the first final; several are found anew.
-		if h.language = guess.Languages[0].Language; partial || h.options.Settings.MultipleLanguages {
-			defer func() { h.language = "" }()
-		}
+	if guess.Language != "" {
+		h.language, h.languages = guess.Language, guess.Languages
 	}
-	r := speech.LiveResult{Number: h.number, Partial: partial, Speakers: speakers}
-	r.Segment = speech.Segment{Start: at(h.start), End: at(end), Language: h.spoken(), Items: slices.Clone(h.text.items)}
+	r := speech.LiveResult{Number: h.number, Partial: partial, Speakers: speakers, Stable: h.text.stable}
+	r.Segment = speech.Segment{Start: at(h.start), End: at(end), Language: h.language, Items: slices.Clone(h.text.items)}
 	if h.options.Settings.Language == "" {
 		r.Languages = h.languages
 	}
+	inOrder(r.Segment.Items, at(h.start), at(end))
 	words := slices.DeleteFunc(slices.Clone(r.Segment.Items), func(i speech.Item) bool { return i.Kind != speech.Word })
 	if len(words) > 0 {
-		r.Segment.Start, r.Segment.End = min(words[0].Start, at(h.lastEnd)), words[len(words)-1].End
+		r.Segment.Start, r.Segment.End = words[0].Start, words[len(words)-1].End
 	}
-	r.Stable = h.text.stable
 	if !partial {
 		r.Stable = len(r.Segment.Items)
 		if len(speakers) > 0 {
 			r.Segment.Speaker = speakers[0]
 		}
+	} else if h.options.Told != nil {
+		h.options.Told(Report{Partial: true})
 	}
 	return h.emit(r)
-}
-
-// spoken is the language of what is being said, as far as it is known.
-func (h *hearing) spoken() string {
-	if h.options.Settings.Language != "" {
-		return h.options.Settings.Language
-	}
-	return h.language
 }
 
 // utterance is the open one up to a place.
 func (h *hearing) utterance(end int) Utterance {
 	u := Utterance{
-		Samples: h.audio[h.start-h.base : end-h.base], Language: h.spoken(),
-		Candidates: h.options.Settings.LanguageCandidates,
+		Start: h.start, Samples: h.audio[h.start-h.base : end-h.base],
 	}
 	for i := (h.start - h.base) / frame; i*frame < end-h.base; i++ {
 		if h.probs[i] < goesOn {
@@ -292,19 +339,10 @@ func (h *hearing) utterance(end int) Utterance {
 	return u
 }
 
-// spoken is how much speech there is in an utterance, in samples.
-func spoken(u Utterance) int {
-	n := 0
-	for _, s := range u.Speech {
-		n += s.Len()
-	}
-	return n
-}
-
 // end hears the end of the audio.
 func (h *hearing) end(ctx context.Context) error {
 	if len(h.rest) > 0 {
-		if err := h.hear(ctx, make([]float32, frame-len(h.rest))); err != nil {
+		if err := h.hear(ctx, piece{make([]float32, frame-len(h.rest)), time.Now()}); err != nil {
 			return err
 		}
 	}

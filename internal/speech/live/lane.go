@@ -2,39 +2,58 @@ package live
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Lane lets so many runs of a model go on at once, finals before partials and else in order of arrival. Under load
 // partials wait, and since a session asks for one at a time, they come less often.
 type Lane struct {
-	mu      sync.Mutex
-	free    int
+	mu      sync.Mutex // guards what follows
+	runs    int
+	running [2]int             // finals, partials
 	waiting [2][]chan struct{} // finals, partials
+	changed chan struct{}      // closed and made anew when a run ends
+	load    float64            // at the time since
+	since   time.Time
 }
 
+// The classes of runs.
+const (
+	laneFinal = iota
+	lanePartial
+)
+
+// memory is over what time load is told.
+const memory = 2 * time.Second
+
 // NewLane makes a lane.
-func NewLane(runs int) *Lane { return &Lane{free: runs} }
+func NewLane(runs int) *Lane {
+	return &Lane{runs: runs, changed: make(chan struct{}), since: time.Now()}
+}
 
 // Enter waits for a place, and returns what gives it back.
 func (l *Lane) Enter(ctx context.Context, final bool) (leave func(), err error) {
-	class := 1
+	class := lanePartial
 	if final {
-		class = 0
+		class = laneFinal
 	}
+	leave = func() { l.leave(class) }
 	l.mu.Lock()
-	if l.free > 0 {
-		l.free--
+	if l.busy() < l.runs {
+		l.account()
+		l.running[class]++
 		l.mu.Unlock()
-		return l.leave, nil
+		return leave, nil
 	}
 	turn := make(chan struct{})
 	l.waiting[class] = append(l.waiting[class], turn)
 	l.mu.Unlock()
 	select {
 	case <-turn:
-		return l.leave, nil
+		return leave, nil
 	case <-ctx.Done():
 		l.mu.Lock()
 		at := slices.Index(l.waiting[class], turn)
@@ -43,21 +62,72 @@ func (l *Lane) Enter(ctx context.Context, final bool) (leave func(), err error) 
 		}
 		l.mu.Unlock()
 		if at < 0 { // the place was given in this moment
-			l.leave()
+			l.leave(class)
 		}
 		return nil, ctx.Err()
 	}
 }
 
-func (l *Lane) leave() {
+func (l *Lane) busy() int { return l.running[laneFinal] + l.running[lanePartial] }
+
+func (l *Lane) leave(class int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.account()
+	l.running[class]--
+	close(l.changed)
+	l.changed = make(chan struct{})
 	for class := range l.waiting {
 		if len(l.waiting[class]) > 0 {
 			close(l.waiting[class][0])
 			l.waiting[class] = slices.Delete(l.waiting[class], 0, 1)
+			l.running[class]++
 			return
 		}
 	}
-	l.free++
+}
+
+// account brings load up to now, before what runs changes.
+func (l *Lane) account() {
+	now := time.Now()
+	kept := math.Exp(-now.Sub(l.since).Seconds() / memory.Seconds())
+	l.load = kept*l.load + (1-kept)*float64(l.busy())/float64(l.runs)
+	l.since = now
+}
+
+// Load is which share of the last seconds' places was taken, from 0 to 1.
+func (l *Lane) Load() float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.account()
+	return l.load
+}
+
+// Yield waits while there are runs: at most so long for finals, and at most so long for partials. Work that is less
+// urgent calls it before it takes the processors.
+func (l *Lane) Yield(ctx context.Context, finals, partials time.Duration) {
+	began := time.Now()
+	for {
+		l.mu.Lock()
+		limit := partials
+		if l.running[laneFinal]+len(l.waiting[laneFinal]) > 0 {
+			limit = finals
+		}
+		left, changed := limit-time.Since(began), l.changed
+		idle := l.busy() == 0
+		l.mu.Unlock()
+		if idle || left <= 0 {
+			return
+		}
+		timer := time.NewTimer(left)
+		select {
+		case <-changed:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
+			return
+		}
+	}
 }

@@ -16,22 +16,33 @@ import (
 	"github.com/dictum/dictum/internal/speech/vad"
 )
 
-// Recognizer makes text of an utterance. It is safe for concurrent use.
+// Recognizer makes text of the utterances of one session, one after the other.
 type Recognizer interface {
+	// Recognize is called again with more of the same utterance until that ends.
 	Recognize(ctx context.Context, u Utterance) (Hypothesis, error)
 }
 
 // Utterance is a stretch of speech, or the part of it that has been heard.
 type Utterance struct {
-	// Samples are mono, at speech.SampleRate.
+	// Start is the place of Samples in the audio, by which utterances are told apart.
+	Start int
+	// Samples are mono, at speech.SampleRate. They are valid until Recognize returns.
 	Samples []float32
 	// Speech are the parts of Samples that voice activity detection takes for speech, in order.
 	Speech []vad.Span
-	// Language is a code, or empty when it is to be identified among Candidates (all, when these are empty).
-	Language   string
-	Candidates []string
+	// Draft is the Draft of the last hypothesis of this utterance.
+	Draft []int
 	// Final tells that the speaker has paused: the text is to be as good as can be. Otherwise it is to be quick.
 	Final bool
+}
+
+// Spoken is how much speech there is in an utterance, in samples.
+func (u *Utterance) Spoken() int {
+	n := 0
+	for _, s := range u.Speech {
+		n += s.Len()
+	}
+	return n
 }
 
 // Hypothesis is the text of an utterance.
@@ -40,8 +51,18 @@ type Hypothesis struct {
 	Items []speech.Item
 	// Credible tells whether they are likely to have been said.
 	Credible bool
+	// Draft is whatever saves the recogniser time with more of the same utterance.
+	Draft []int
 	// Best tells that a final would have the same text.
 	Best bool
+	// Costly tells that it took much of the machine: partials then come less often.
+	Costly bool
+	// Better, when not nil, has a text made that takes longer and is likely to be better. It may be called once, from any
+	// goroutine; what comes later than BetterWithin is not waited for.
+	Better func(ctx context.Context) (Hypothesis, error)
+	// Language is the code of the language that the text is in. Unsure tells that it may turn out to be another.
+	Language string
+	Unsure   bool
 	// Languages are the scores when the language was identified, in descending order.
 	Languages []speech.LanguageScore
 }
@@ -55,8 +76,21 @@ type Options struct {
 	Recognizer Recognizer
 	// Labeler tells speakers apart; nil when that is not asked for.
 	Labeler Labeler
+	// Told is called with each result, from the session's goroutine; nil is not.
+	Told func(Report)
 	// Ended is called once, when the session needs nothing of these any more; nil is not.
 	Ended func()
+}
+
+// Report is what is known of a result besides it.
+type Report struct {
+	// Partial is that of the result, and Speech the length of its utterance.
+	Partial bool
+	Speech  time.Duration
+	// Refined tells that the text of a final came from Hypothesis.Better.
+	Refined bool
+	// Delay is the time from when the end of the speech came to when the result was given.
+	Delay time.Duration
 }
 
 // Labeler tells who speaks.
@@ -74,12 +108,18 @@ const (
 	results = 64
 )
 
+// piece is some audio and when it came.
+type piece struct {
+	samples []float32
+	came    time.Time
+}
+
 // session is one run of audio.
 type session struct {
 	options Options
 	ctx     context.Context
 	cancel  context.CancelFunc
-	audio   chan []float32
+	audio   chan piece
 	results chan speech.LiveResult
 	done    chan struct{}
 	err     error // valid when done is closed
@@ -96,7 +136,7 @@ func Listen(ctx context.Context, options Options) (speech.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{options: options, audio: make(chan []float32, backlog), results: make(chan speech.LiveResult, results), done: make(chan struct{})}
+	s := &session{options: options, audio: make(chan piece, backlog), results: make(chan speech.LiveResult, results), done: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	go func() {
 		defer close(s.done)
@@ -104,7 +144,10 @@ func Listen(ctx context.Context, options Options) (speech.Listener, error) {
 			defer options.Ended()
 		}
 		defer close(s.results)
-		s.err = errors.Join(s.run(&hearing{stream: stream, options: options, emit: s.emit}), stream.Close())
+		h := &hearing{stream: stream, options: options, emit: s.emit}
+		err := s.run(h)
+		h.abandon()
+		s.err = errors.Join(err, stream.Close())
 	}()
 	return s, nil
 }
@@ -121,7 +164,7 @@ func (s *session) Write(ctx context.Context, samples []float32) error {
 		part := make([]float32, n)
 		copy(part, samples)
 		select {
-		case s.audio <- part:
+		case s.audio <- piece{part, time.Now()}:
 		case <-s.done:
 			return fmt.Errorf("write audio: %w", s.ended())
 		case <-ctx.Done():

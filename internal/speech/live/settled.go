@@ -26,8 +26,8 @@ var (
 	held      = map[speech.Stability]int{speech.StabilityHigh: 1, speech.StabilityMedium: 2, speech.StabilityLow: 3}
 )
 
-// hear takes in a guess of all that has been said.
-func (s *settled) hear(guess []speech.Item) {
+// hear takes in a guess of all that has been said. Words that end after settles do not settle.
+func (s *settled) hear(guess []speech.Item, settles time.Duration) {
 	s.items = s.join(guess)
 	need := agreement[s.stability]
 	if need == 0 {
@@ -54,15 +54,35 @@ func (s *settled) hear(guess []speech.Item) {
 		if item.Kind != speech.Word {
 			continue
 		}
-		if count++; count > common {
+		if count++; count > common || item.End > settles {
 			s.stable = max(s.stable, i)
 			return
 		}
 	}
 }
 
-// last takes in the final text.
-func (s *settled) last(guess []speech.Item) []speech.Item { return s.join(guess) }
+// last takes in the final text: what has settled keeps its words, and takes times and confidence from the same words
+// there.
+func (s *settled) last(guess []speech.Item) []speech.Item {
+	out := s.join(guess)
+	from := 0
+	for i := range s.stable {
+		if out[i].Kind != speech.Word {
+			continue
+		}
+		for j := from; j < len(guess); j++ {
+			if guess[j].Kind == speech.Word && strings.EqualFold(guess[j].Text, out[i].Text) {
+				// A word that is far off is another one that is spelt the same.
+				if (guess[j].Start - out[i].Start).Abs() < time.Second {
+					out[i].Start, out[i].End, out[i].Confidence = guess[j].Start, guess[j].End, guess[j].Confidence
+					from = j + 1
+				}
+				break
+			}
+		}
+	}
+	return out
+}
 
 // join gives what is settled and what a guess has after that.
 func (s *settled) join(guess []speech.Item) []speech.Item {
@@ -91,24 +111,7 @@ const minWord = 20 * time.Millisecond
 
 // following is the place in a guess after what matches words best, by the least number of words changed, added or left out.
 func following(kept []string, guess []speech.Item) int {
-	heard := words(guess)
-	// row[j] is the distance of all kept words from the first j heard.
-	row := make([]int, len(heard)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i, k := range kept {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j, w := range heard {
-			cost := diagonal
-			if w != k {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
+	row := distances(kept, words(guess))
 	best := 0
 	for j, d := range row {
 		if d < row[best] || d == row[best] && abs(j-len(kept)) < abs(best-len(kept)) {
@@ -127,6 +130,55 @@ func following(kept []string, guess []speech.Item) int {
 		count++
 	}
 	return len(guess)
+}
+
+// distances are those of all of a from the first j of b, for each j: the least number of words changed, added or left out.
+func distances(a, b []string) []int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i, x := range a {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j, y := range b {
+			cost := diagonal
+			if x != y {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row
+}
+
+// inOrder makes words follow each other between two times, each at least minWord long.
+func inOrder(items []speech.Item, from, to time.Duration) {
+	least := from
+	for i := range items {
+		if w := &items[i]; w.Kind == speech.Word {
+			w.Start = max(w.Start, from)
+			w.End = max(w.End, w.Start+minWord)
+			from = w.End
+			least += minWord
+		}
+	}
+	to = max(to, least)
+	for i := range slices.Backward(items) {
+		if w := &items[i]; w.Kind == speech.Word {
+			w.End = min(w.End, to)
+			w.Start = min(w.Start, w.End-minWord)
+			to = w.Start
+		}
+	}
+}
+
+// alike tells whether two texts may be of the same speech: at most half of the words differ, or two.
+func alike(a, b []speech.Item) bool {
+	x, y := words(a), words(b)
+	row := distances(x, y)
+	return row[len(y)] <= max(2, min(len(x), len(y))/2)
 }
 
 func abs(n int) int { return max(n, -n) }

@@ -72,6 +72,11 @@ func byLength(t *turn, r *run) (string, float64) {
 			return "", 0
 		}
 	}
+	for _, f := range t.cues {
+		if f.kind == DateTime && f.lo >= r.lo && f.hi <= r.hi { // "d o b" and a date, spelled on
+			return "", 0
+		}
+	}
 	for _, s := range shapes {
 		if n := len(r.code); n >= s.least && n <= s.most && (r.letters > 0) == s.letters && (s.holds == nil || s.holds(t, r)) {
 			return s.kind, scoreGuess
