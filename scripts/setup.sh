@@ -17,10 +17,17 @@ python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-ven
 # For the tests only: Debian's AWS CLI v2, and sox, which writes the AMR that Debian's ffmpeg only reads.
 [[ -x $AWS_CLI_V2 ]] || missing+=(awscli)
 sox --help 2>/dev/null | grep -q amr-nb || missing+=(sox libsox-fmt-all)
+# For the SDK for Java: a JDK of 17 or newer.
+have javac || missing+=(default-jdk-headless)
+have mvn || missing+=(maven)
 # Human recordings on the telephone, in English and French.
 for language in en fr; do
 	[[ -d /usr/share/asterisk/sounds/$language ]] || missing+=("asterisk-core-sounds-$language-wav")
 done
+# The JavaScript SDK and the console's pages are tested where there is a Node.js that they run on; Debian 12's own is too
+# old. The pages are looked at in Debian's browser.
+node20() { have npm && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; }
+node20 && ! have chromium && missing+=(chromium)
 if ((${#missing[@]})); then
 	say "System packages: ${missing[*]}"
 	have apt-get || die "this system has no apt-get; install these by its own means: ${missing[*]}"
@@ -42,14 +49,30 @@ say "Python clients (AWS CLI v1, boto3)"
 make_venv "$venv" test/requirements.txt
 "$venv/bin/aws" --version
 
-# The JavaScript SDK is tested where there is a Node.js that it runs on; Debian 12's own is too old.
-if have npm && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' && ! cmp -s test/sdk/js/package-lock.json .cache/js/.pins; then
-	say "JavaScript SDK"
-	rm -rf .cache/js
-	mkdir -p .cache/js
-	cp test/sdk/js/package.json test/sdk/js/package-lock.json .cache/js/
-	npm --prefix .cache/js ci --no-audit --no-fund --silent
-	cp test/sdk/js/package-lock.json .cache/js/.pins
+# npm_suite DIR FROM NAME: exactly the pinned, hashed packages; fetched again only when the pins change.
+npm_suite() {
+	local dir=$1 from=$2
+	cmp -s "$from/package-lock.json" "$dir/.pins" && return
+	say "$3"
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	cp "$from/package.json" "$from/package-lock.json" "$dir/"
+	npm --prefix "$dir" ci --no-audit --no-fund --silent
+	cp "$from/package-lock.json" "$dir/.pins"
+}
+if node20; then
+	npm_suite .cache/js test/sdk/js "JavaScript SDK"
+	npm_suite .cache/console test/console/js "Driver of the browser"
+fi
+
+# Maven knows no hashes of its own: what it brought must be what is listed, to the byte, before any test runs it.
+if ! cmp -s test/sdk/java/jars.sha256 .cache/java/.pins; then
+	say "SDK for Java"
+	rm -rf .cache/java
+	mkdir -p .cache/java
+	mvn --batch-mode --quiet --strict-checksums --file test/sdk/java dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$root/.cache/java"
+	(cd .cache/java && LC_ALL=C sha256sum -- *.jar) | diff test/sdk/java/jars.sha256 - >&2 || die "the SDK for Java is not the one in test/sdk/java/jars.sha256"
+	cp test/sdk/java/jars.sha256 .cache/java/.pins
 fi
 
 say "Program"

@@ -21,7 +21,7 @@ import (
 	"github.com/dictum/dictum/internal/speech/engine"
 )
 
-// ListenCmd recognises audio while it comes, with the engine in this process.
+// ListenCmd recognises audio while it comes, with the engine in this process or at a server.
 type ListenCmd struct {
 	File     string   `arg:"" optional:"" help:"Audio file, or - for signed 16-bit little-endian samples of one channel on standard input: arecord -t raw -f S16_LE -r 16000 | dictum listen." default:"-"`
 	Language string   `help:"Language spoken: a code such as en, en-US or fr; auto identifies it, multi follows people who change it." default:"en"`
@@ -29,6 +29,7 @@ type ListenCmd struct {
 	Rate     int      `help:"Samples per second on standard input." default:"16000"`
 	Speakers int      `help:"Tell speakers apart, at most so many." placeholder:"N"`
 	Realtime bool     `help:"Play a file at the pace of speech instead of as fast as it is recognised."`
+	Endpoint string   `name:"endpoint-url" help:"Recognise at this server instead of in this process, with the credentials that AWS's tools find: eval \"$(dictum env)\" && dictum listen --endpoint-url $AWS_ENDPOINT_URL." placeholder:"URL"`
 	Models   string   `help:"Models folder." env:"DICTUM_MODELS" placeholder:"DIR" type:"path"`
 	FFmpeg   string   `name:"ffmpeg" help:"ffmpeg for MP4, M4A, AMR and WebM; found in PATH when empty." placeholder:"PATH"`
 	Threads  int      `help:"Processor threads for recognition; 0 means all cores." default:"0"`
@@ -47,21 +48,13 @@ func (c *ListenCmd) Run(ctx context.Context, s *streams) error {
 		return err
 	}
 	defer stop()
-	threads := c.Threads
-	if threads <= 0 {
-		threads = runtime.NumCPU()
-	}
-	recognizer, err := openEngine(engine.Config{Models: c.Models, Threads: threads, BestFinals: c.Finals == server.BestFinals})
-	if err != nil {
-		return err
-	}
-	defer recognizer.Close()
-	listener, err := recognizer.Listen(ctx, speech.LiveSettings{
+	listener, closeEngine, err := c.listen(ctx, speech.LiveSettings{
 		Language: asked.Language, LanguageCandidates: asked.LanguageCandidates, MultipleLanguages: asked.MultipleLanguages, MaxSpeakers: c.Speakers,
 	})
 	if err != nil {
 		return err
 	}
+	defer closeEngine()
 	defer listener.Close()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return c.feed(ctx, source, listener) })
@@ -81,6 +74,26 @@ func (c *ListenCmd) Run(ctx context.Context, s *streams) error {
 		}
 	})
 	return group.Wait()
+}
+
+// listen opens a session here or at the server.
+func (c *ListenCmd) listen(ctx context.Context, settings speech.LiveSettings) (listener speech.Listener, closeEngine func(), err error) {
+	if c.Endpoint != "" {
+		listener, err = listenAt(ctx, c.Endpoint, settings)
+		return listener, func() {}, err
+	}
+	threads := c.Threads
+	if threads <= 0 {
+		threads = runtime.NumCPU()
+	}
+	recognizer, err := openEngine(engine.Config{Models: c.Models, Threads: threads, BestFinals: c.Finals == server.BestFinals})
+	if err != nil {
+		return nil, nil, err
+	}
+	if listener, err = recognizer.Listen(ctx, settings); err != nil {
+		return nil, nil, errors.Join(err, recognizer.Close())
+	}
+	return listener, func() { recognizer.Close() }, nil
 }
 
 // open opens the file, or standard input.

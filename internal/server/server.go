@@ -157,7 +157,10 @@ func build(ctx context.Context, config *Config, data *dataDir, parts Parts, log 
 	if s.sites.also != nil {
 		s.sites.also.server.Handler = front
 	}
-	s.sites.console.server.Handler = console.Handler(console.Page{API: s.origin(), Version: parts.Version})
+	s.sites.console.server.Handler = console.Handler(console.Config{
+		API: s.origin(), Anywhere: config.PublicURL == "" && s.sites.api.anywhere(), Version: parts.Version, Region: config.Region,
+		Languages: language.NewSet().Codes(), EntityTypes: streams.EntityTypes(),
+	})
 	s.sites.ops.server.Handler = opsHandler(s.registry, s.checks())
 	return s, nil
 }

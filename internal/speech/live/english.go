@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/dictum/dictum/internal/speech"
@@ -33,11 +34,15 @@ func (e *English) Recognize(ctx context.Context, u Utterance) (Hypothesis, error
 		return Hypothesis{}, err
 	}
 	defer leave()
-	h, err := e.Model.Transcribe(ctx, u.Samples)
+	encoding, err := e.Model.Encode(ctx, u.Samples)
 	if err != nil {
 		return Hypothesis{}, err
 	}
-	return Hypothesis{Items: items(h, u), Credible: h.Credible(), Best: true, Language: "en"}, nil
+	h, err := encoding.Decode(ctx, moonshine.Text{Draft: u.Draft})
+	if err := errors.Join(err, encoding.Release()); err != nil {
+		return Hypothesis{}, err
+	}
+	return Hypothesis{Items: items(h, u), Credible: h.Credible(), Draft: h.IDs, Best: true, Language: "en"}, nil
 }
 
 // items are the words of a text, with times in the utterance.

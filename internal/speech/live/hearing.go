@@ -66,7 +66,8 @@ type hearing struct {
 	decoded int // the place up to which the last text was made
 	hushed  int // lastEnd for which guess was made in the pause after it
 	guess   Hypothesis
-	told    int // the place before which finals have been given
+	draft   []int // the last one of the utterance
+	told    int   // the place before which finals have been given
 
 	language  string
 	languages []speech.LanguageScore
@@ -126,7 +127,7 @@ func (h *hearing) notice(p float32) {
 		h.lastEnd, h.decoded, h.hushed = h.place(), h.start, 0
 		h.endCame, h.cost = h.came, 0
 		h.number++
-		h.text = settled{stability: h.options.Settings.Stability}
+		h.text, h.draft = settled{stability: h.options.Settings.Stability}, nil
 	}
 }
 
@@ -181,7 +182,11 @@ func (h *hearing) recognise(ctx context.Context) error {
 func (h *hearing) partial(ctx context.Context, end int, pause bool) error {
 	h.decoded = end
 	u := h.utterance(end)
-	if u.Final = pause; u.Spoken() < least {
+	u.Final = pause
+	if !pause { // what may become a final does not depend on the partials before
+		u.Draft = h.draft
+	}
+	if u.Spoken() < least {
 		return nil
 	}
 	began := time.Now()
@@ -193,6 +198,9 @@ func (h *hearing) partial(ctx context.Context, end int, pause bool) error {
 		h.cost = time.Since(began)
 	}
 	h.guess = guess
+	if guess.Draft != nil {
+		h.draft = guess.Draft
+	}
 	if !guess.Credible || len(guess.Items) == 0 {
 		return nil
 	}
@@ -224,7 +232,7 @@ func (h *hearing) cut(ctx context.Context) error {
 	}
 	h.start, h.told, h.decoded, h.hushed = end, end, end, 0
 	h.number++
-	h.text = settled{stability: h.options.Settings.Stability}
+	h.text, h.draft = settled{stability: h.options.Settings.Stability}, nil
 	h.forget(end)
 	return nil
 }

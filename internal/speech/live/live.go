@@ -30,6 +30,8 @@ type Utterance struct {
 	Samples []float32
 	// Speech are the parts of Samples that voice activity detection takes for speech, in order.
 	Speech []vad.Span
+	// Draft is the Draft of the last hypothesis of this utterance.
+	Draft []int
 	// Final tells that the speaker has paused: the text is to be as good as can be. Otherwise it is to be quick.
 	Final bool
 }
@@ -49,6 +51,8 @@ type Hypothesis struct {
 	Items []speech.Item
 	// Credible tells whether they are likely to have been said.
 	Credible bool
+	// Draft is whatever saves the recogniser time with more of the same utterance.
+	Draft []int
 	// Best tells that a final would have the same text.
 	Best bool
 	// Costly tells that it took much of the machine: partials then come less often.

@@ -231,4 +231,3 @@ func TestLaneYieldsToFinalsForLonger(t *testing.T) {
 	defer leave()
 	lane.Yield(ended, time.Hour, time.Hour)
 }
-

@@ -21,17 +21,28 @@ const (
 	spareTokens = 5
 )
 
-// Decode takes the best token each time. A prefix is what the text begins with, as Hypothesis.IDs has it; nil for none.
-// It counts as right: its tokens have the probability that the model gives them.
-func (e *Encoding) Decode(ctx context.Context, prefix []int) (h Hypothesis, err error) {
+// Text is what is known of a text before it is decoded.
+type Text struct {
+	// Prefix is what the text begins with, as Hypothesis.IDs has it. It counts as right: its tokens have the probability
+	// that the model gives them.
+	Prefix []int
+	// Draft is what may come next, such as the text of the same utterance when less of it had been heard. Tokens that the
+	// model would have chosen are read several at once, which takes a fraction of the time; from the first other one on it
+	// is left. Reading at once and by steps differ in the last bits of sums, and so, rarely, in what is best.
+	Draft []int
+}
+
+// Decode takes the best token each time.
+func (e *Encoding) Decode(ctx context.Context, known Text) (h Hypothesis, err error) {
 	if e.released {
 		return Hypothesis{}, errors.New("decode utterance: its encoding was released")
 	}
 	limit := min(maxTokens, int(float64(e.samples)/speech.SampleRate*tokensPerSecond)+spareTokens)
-	if len(prefix) > maxTokens {
-		return Hypothesis{}, fmt.Errorf("decode utterance: a prefix of %d tokens, at most %d are taken", len(prefix), maxTokens)
+	if len(known.Prefix) > maxTokens {
+		return Hypothesis{}, fmt.Errorf("decode utterance: a prefix of %d tokens, at most %d are taken", len(known.Prefix), maxTokens)
 	}
-	for _, id := range prefix {
+	tokens := slices.Concat([]int{spec.Moonshine.Start}, known.Prefix, known.Draft[:min(len(known.Draft), maxTokens-len(known.Prefix))])
+	for _, id := range tokens {
 		if id < 0 || id >= len(e.model.vocabulary) {
 			return Hypothesis{}, fmt.Errorf("decode utterance: there is no token %d", id)
 		}
@@ -45,34 +56,32 @@ func (e *Encoding) Decode(ctx context.Context, prefix []int) (h Hypothesis, err 
 	run := &reading{encoding: e}
 	defer func() { err = errors.Join(err, closeAll(run.views)) }()
 
-	tokens := append([]int{spec.Moonshine.Start}, prefix...)
-	for at := 0; at < len(tokens); at += chunk {
+	// What is read is tokens[:len(h.IDs)+1], since each token read tells the next.
+	for at := 0; ; {
 		part := tokens[at:min(at+chunk, len(tokens))]
 		if err := run.read(ctx, at, part); err != nil {
 			return h, err
 		}
 		for i := range part {
-			if next := at + i; next < len(prefix) {
-				h.add(e.model, prefix[next], logProb(run.logits(i), prefix[next]))
+			logits, next := run.logits(i), len(h.IDs)
+			at++
+			if next < len(known.Prefix) {
+				h.add(e.model, known.Prefix[next], logProb(logits, known.Prefix[next]))
+				continue
+			}
+			id := best(logits)
+			h.Cut = id != spec.Moonshine.End && (len(h.IDs) >= limit || looping(h.IDs))
+			if id == spec.Moonshine.End || h.Cut {
+				h.attention = e.attention(run.queriesOf(at))
+				return h, nil
+			}
+			h.add(e.model, id, logProb(logits, id))
+			if at == len(tokens) || tokens[at] != id {
+				tokens = append(tokens[:at], id)
+				break // what was read beyond it is read anew
 			}
 		}
 	}
-	for last := (len(tokens) - 1) % chunk; ; last = 0 {
-		logits := run.logits(last)
-		id := best(logits)
-		if id == spec.Moonshine.End {
-			break
-		}
-		if h.Cut = len(h.IDs) >= limit || looping(h.IDs); h.Cut {
-			break
-		}
-		h.add(e.model, id, logProb(logits, id))
-		if err := run.read(ctx, len(h.IDs), []int{id}); err != nil {
-			return h, err
-		}
-	}
-	h.attention = e.attention(run.queries)
-	return h, nil
 }
 
 // reading is one text that is being read.
@@ -97,8 +106,13 @@ func (r *reading) read(ctx context.Context, at int, tokens []int) error {
 	if err := e.model.decoder.Run(ctx, r.in, r.out); err != nil {
 		return fmt.Errorf("read token %d: %w", at, err)
 	}
-	r.queries = append(r.queries, e.align.Data()[:len(tokens)*len(spec.Moonshine.AlignmentHeads)*spec.Moonshine.HeadWidth]...)
+	r.queries = append(r.queriesOf(at), e.align.Data()[:len(tokens)*len(spec.Moonshine.AlignmentHeads)*spec.Moonshine.HeadWidth]...)
 	return nil
+}
+
+// queriesOf are those of the first tokens.
+func (r *reading) queriesOf(tokens int) []float32 {
+	return r.queries[:tokens*len(spec.Moonshine.AlignmentHeads)*spec.Moonshine.HeadWidth]
 }
 
 // bind prepares runs over so many tokens.

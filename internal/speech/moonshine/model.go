@@ -82,7 +82,7 @@ func (m *Model) Transcribe(ctx context.Context, samples []float32) (Hypothesis, 
 	if err != nil {
 		return Hypothesis{}, err
 	}
-	h, err := e.Decode(ctx, nil)
+	h, err := e.Decode(ctx, Text{})
 	return h, errors.Join(err, e.Release())
 }
 

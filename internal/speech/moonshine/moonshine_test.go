@@ -224,13 +224,13 @@ func TestPrefixIsGoneOnFrom(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	whole, err := e.Decode(t.Context(), nil)
+	whole, err := e.Decode(t.Context(), moonshine.Text{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for n := range len(whole.IDs) + 1 {
 		t.Run(fmt.Sprint(n, " tokens"), func(t *testing.T) {
-			h, err := e.Decode(t.Context(), whole.IDs[:n])
+			h, err := e.Decode(t.Context(), moonshine.Text{Prefix: whole.IDs[:n]})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -245,10 +245,60 @@ func TestPrefixIsGoneOnFrom(t *testing.T) {
 		"too many tokens":      make([]int, 201),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := e.Decode(t.Context(), prefix); err == nil {
+			if _, err := e.Decode(t.Context(), moonshine.Text{Prefix: prefix}); err == nil {
 				t.Error("taken")
 			}
 		})
+	}
+}
+
+// TestDraftSavesTimeOnly holds that a text does not depend on what was expected.
+func TestDraftSavesTimeOnly(t *testing.T) {
+	m := model(t, 2)
+	e, err := m.Encode(t.Context(), read(t, "two_cities.wav")[:rate*9/2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := e.Release(); err != nil {
+			t.Error(err)
+		}
+	}()
+	whole, err := e.Decode(t.Context(), moonshine.Text{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := whole.Items(nil)
+	drafts := map[string][]int{
+		"right":        whole.IDs,
+		"one too many": append(slices.Clone(whole.IDs), whole.IDs[0]),
+		"all wrong":    make([]int, 100),
+		"far too long": make([]int, 1000),
+	}
+	for i := range whole.IDs {
+		drafts[fmt.Sprint("wrong at ", i)] = slices.Concat(whole.IDs[:i], []int{0}, whole.IDs[i+1:])
+		drafts[fmt.Sprint("cut at ", i)] = whole.IDs[:i]
+	}
+	for name, draft := range drafts {
+		for prefix := range 3 {
+			t.Run(fmt.Sprint(name, ", prefix of ", prefix), func(t *testing.T) {
+				h, err := e.Decode(t.Context(), moonshine.Text{Prefix: whole.IDs[:prefix], Draft: draft[min(prefix, len(draft)):]})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !slices.Equal(h.IDs, whole.IDs) || len(h.LogProbs) != len(h.IDs) || h.Credible() != whole.Credible() {
+					t.Fatalf("%q, not %q", h.Text(), whole.Text())
+				}
+				for i, item := range h.Items(nil) {
+					if d := item.Start - want[i].Start; item.Text != want[i].Text || d.Abs() > 50*time.Millisecond {
+						t.Errorf("%q at %v, not %q at %v", item.Text, item.Start, want[i].Text, want[i].Start)
+					}
+				}
+			})
+		}
+	}
+	if _, err := e.Decode(t.Context(), moonshine.Text{Draft: []int{-1}}); err == nil {
+		t.Error("a token that is none was taken")
 	}
 }
 
@@ -302,7 +352,7 @@ func TestReleasedEncodingIsRefused(t *testing.T) {
 	if err := errors.Join(e.Release(), e.Release()); err != nil {
 		t.Error(err)
 	}
-	if _, err := e.Decode(t.Context(), nil); err == nil {
+	if _, err := e.Decode(t.Context(), moonshine.Text{}); err == nil {
 		t.Error("decoded")
 	}
 }
@@ -319,6 +369,22 @@ func BenchmarkTranscribe(b *testing.B) {
 						b.Fatal(err)
 					}
 					h.Items(nil)
+				}
+			})
+			b.Run(fmt.Sprintf("draft/threads=%d/seconds=%02d", threads, seconds), func(b *testing.B) {
+				before, err := m.Transcribe(b.Context(), cities[:seconds*rate-rate/5])
+				if err != nil {
+					b.Fatal(err)
+				}
+				for b.Loop() {
+					e, err := m.Encode(b.Context(), cities[:seconds*rate])
+					if err != nil {
+						b.Fatal(err)
+					}
+					if _, err := e.Decode(b.Context(), moonshine.Text{Draft: before.IDs}); err != nil {
+						b.Fatal(err)
+					}
+					_ = e.Release()
 				}
 			})
 			b.Run(fmt.Sprintf("encode/threads=%d/seconds=%02d", threads, seconds), func(b *testing.B) {

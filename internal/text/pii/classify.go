@@ -1,9 +1,6 @@
 package pii
 
-import (
-	"strings"
-	"unicode/utf8"
-)
+import "strings"
 
 // fitness says how well a code has the form of a type.
 type fitness int
@@ -37,6 +34,9 @@ func (c *conversation) codeOf(t *turn, k int) (kind string, score float64) {
 	// What is said of the value itself comes first, then what was asked before, then its form.
 	if kind := c.paired(t, k); kind != "" {
 		return kind, scoreLoose
+	}
+	if t.codeOfCard(k) {
+		return CardCode, scoreLoose
 	}
 	kind, score = "", 0
 	for _, cand := range c.candidates(t, k) {
@@ -128,6 +128,34 @@ func (c *conversation) paired(t *turn, k int) string {
 		return CardCode
 	}
 	return ""
+}
+
+// codeOfCard tells that a short number is the code of the card that was read out, or whose end was given, before it in
+// the turn: "and the code is 771", "the little number on the front is 7305".
+func (t *turn) codeOfCard(k int) bool {
+	r := &t.runs[k]
+	if r.letters > 0 || len(r.code) != 3 && len(r.code) != 4 || year(r.code) {
+		return false
+	}
+	for b := k - 1; b >= 0; b-- {
+		switch t.kinds[b] {
+		case Card, CardExpiry:
+			if len(r.code) == 4 && !(t.kinds[b] == Card && t.runs[b].code[0] == '3') {
+				return false
+			}
+		case CardCode, "":
+			continue
+		default:
+			return false
+		}
+		for i := t.runs[b].hi; i < r.lo; i++ {
+			if t.toks[i].is("code", "digits", "number", "numbers", "front", "back", "security", "signature") {
+				return true
+			}
+		}
+		return false
+	}
+	return false
 }
 
 // before returns the last run before run k that is no single digit, or -1: "the one ending in".
@@ -236,7 +264,7 @@ func (t *turn) cueAfter(r *run) (string, bool) {
 }
 
 // correcting are the words with which a second value of the same kind follows the first.
-var correcting = set("no sorry wait actually not i mean it's its is or to from rather scratch that make correction it was and ends ending in with one other second something that's my card than then hang on oops instead should be old new changed uh um er oh my bad the again now yeah well , . - … ; hmm but")
+var correcting = set("no sorry wait actually not i mean it's its is or to from rather scratch that make correction it was and ends ending in with one other second something that's my card than then hang on oops instead should be old new changed uh um er oh my bad the again now yeah well , . - … ; hmm but tell a lie think thinking read off apologies pardon")
 
 // sameAgain tells that only words of a correction or a change stand between a run and the one before.
 func (c *conversation) sameAgain(t *turn, k int) bool {
@@ -352,182 +380,19 @@ func fit(kind string, r *run, partial bool) fitness {
 	return unfit
 }
 
-// checked tells that a checksum of the type holds.
-func checked(kind, code string) bool {
-	switch kind {
-	case Card:
-		return card(code)
-	case BankRouting:
-		return aba(code)
-	case CanadianInsuring:
-		return luhn(code)
-	case Vehicle:
-		return vin(code)
-	case IBAN, BankAccount:
-		return iban(code)
-	}
-	return false
-}
-
-// checkedForm is the type whose checksum a run has by more than chance, whatever the words say.
-func checkedForm(r *run) string {
-	switch {
-	case r.letters == 0 && card(r.code) && len(r.code) >= 14:
-		return Card
-	case r.letters >= 2 && iban(r.code):
-		return BankAccount
-	case r.letters > 0 && r.digits > 3 && vin(r.code):
-		return Vehicle
-	}
-	return ""
-}
-
-// formOf classifies a run that no words announce.
-func formOf(t *turn, r *run) (string, float64) {
-	if kind := checkedForm(r); kind != "" {
-		return kind, scoreTyped
-	}
-	n := len(r.code)
-	switch {
-	case (t.at(r.lo) == "+" || t.at(r.lo) == "plus" || t.at(r.lo-1) == "plus") && r.letters == 0 && n >= 8 && n <= 15:
-		return Phone, scoreTyped
-	case r.letters == 0 && n == 9 && dashed(t, r, 3, 2, 4):
-		return SSN, scoreForm
-	case r.letters == 0 && n >= 10 && n <= 13 && phoneDigits(r.code):
-		return Phone, scoreForm
-	case r.letters == 0 && n == 7 && (dashed(t, r, 3, 4) || strings.HasPrefix(r.code, "555")):
-		return Phone, scoreForm
-	case r.letters == 0 && n == 12 && !r.words && len(r.groups) == 3 && r.groups[0] == 4 && r.groups[1] == 4:
-		return Card, scoreGuess
-	case r.letters == 0 && n == 8 && dashed(t, r, 4, 4):
-		return Card, scoreGuess
-	case r.letters == 0 && (n == 15 || n == 16) && r.code[0] >= '2' && r.code[0] <= '6':
-		return Card, scoreGuess
-	case r.letters == 0 && n == 6 && dashed(t, r, 2, 2, 2) && !r.words:
-		return BankRouting, scoreGuess
-	case postcode(r.code) && (r.shouted || r.words):
-		return Address, scoreGuess
-	}
-	return byLength(t, r)
-}
-
-// byLength guesses what a run is of which nothing is known but how long it is: who reads a long number out in a call, and does
-// not say what it is, was asked for it. Better an order too many is taken out than an account too few.
-func byLength(t *turn, r *run) (string, float64) {
-	for i := r.lo; i < r.hi; i++ {
-		if t.toks[i].text == "/" { // a date
-			return "", 0
-		}
-	}
-	n := len(r.code)
-	switch {
-	case r.letters > 0 && r.letters <= 2 && r.digits >= 6 && n <= 10 && r.code[r.letters-1] >= 'A':
-		return Passport, scoreGuess
-	case r.letters > 0:
-		return "", 0
-	case n == 4 && opens(t, r) && !year(r.code) && r.code != "1234": // who tests a line counts
-		return PIN, scoreGuess
-	case n == 6 && len(r.groups) >= 2:
-		return BankRouting, scoreGuess
-	case n == 7 || n == 8 || n == 10 || n == 11:
-		return BankAccount, scoreGuess
-	case n == 9 && len(r.groups) == 1 && aba(r.code):
-		return BankRouting, scoreGuess
-	case n == 9 && len(r.groups) > 1:
-		return SSN, scoreGuess
-	case n == 9:
-		return Passport, scoreGuess
-	case n >= 12 && n <= 19:
-		return Card, scoreGuess
-	}
-	return "", 0
-}
-
-// opens tells that a turn begins with a run: it is an answer.
-func opens(t *turn, r *run) bool {
-	for i := range r.lo {
-		if t.toks[i].kind != markToken && !fillers[t.toks[i].low] && !t.toks[i].is("yes", "yeah", "okay", "ok", "sure", "right", "it's", "its", "is", "it", "that's", "so") {
-			return false
-		}
-	}
-	return true
-}
-
-// year tells whether four digits are a year of our times.
-func year(digits string) bool {
-	return strings.HasPrefix(digits, "19") || strings.HasPrefix(digits, "20")
-}
-
-// dashed tells that a number is written in groups of these lengths with dashes between.
-func dashed(t *turn, r *run, lengths ...int) bool {
-	i := r.lo
-	for k, n := range lengths {
-		if k > 0 {
-			if i >= r.hi || t.toks[i].text != "-" && t.toks[i].text != "." && t.toks[i].text != "–" {
-				return false
-			}
-			i++
-		}
-		if i >= r.hi || utf8.RuneCountInString(t.toks[i].text) != n {
-			return false
-		}
-		i++
-	}
-	return i == r.hi
-}
-
-// expiry tells whether digits can be a month and a year: 0826, 826, 082026.
-func expiry(digits string) bool {
-	month := digits[:len(digits)/2]
-	switch len(digits) {
-	case 3:
-		month = digits[:1]
-	case 6:
-		month = digits[:2]
-	}
-	return month != "00" && month != "0" && (len(month) == 1 || month <= "12")
-}
-
-// postcode tells whether code has the form of a British postcode: A9 9AA, A99 9AA, AA9 9AA, AA99 9AA, A9A 9AA, AA9A 9AA.
-func postcode(code string) bool {
-	if len(code) < 5 || len(code) > 7 {
-		return false
-	}
-	shape := strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' {
-			return '9'
-		}
-		return 'A'
-	}, code)
-	out, in := shape[:len(shape)-3], shape[len(shape)-3:]
-	return in == "9AA" && (out == "A9" || out == "A99" || out == "AA9" || out == "AA99" || out == "A9A" || out == "AA9A")
-}
-
-// canadianPostcode tells whether code has the form A9A9A9.
-func canadianPostcode(code string) bool {
-	if len(code) != 6 {
-		return false
-	}
-	for i := range 6 {
-		if digit := code[i] >= '0' && code[i] <= '9'; digit != (i%2 == 1) {
-			return false
-		}
-	}
-	return true
-}
-
-func hexadecimal(code string) bool { return strings.Trim(code, "0123456789ABCDEF") == "" }
-
 // isAmount tells that a run counts or measures something.
 func (c *conversation) isAmount(t *turn, r *run) bool {
 	if r.letters > 0 || len(r.code) > 6 {
 		return false
 	}
-	if r.lo > 0 && strings.ContainsAny(t.toks[r.lo-1].text, "$£€¥") {
+	if r.lo > 0 && strings.ContainsAny(t.toks[r.lo-1].text, "$£€¥") || len(r.code) == 4 && year(r.code) && sinceWords[t.at(r.lo-1)] {
 		return true
 	}
 	return r.hi < len(t.toks) && amountWords[t.toks[r.hi].low]
 }
+
+// sinceWords stand before a year.
+var sinceWords = set("in since from about around until till of during before after circa early late mid")
 
 var amountWords = set(`dollars dollar pounds pound euros euro bucks quid pence cents percent per cent p.m a.m pm am o'clock minutes minute mins hours hour days day weeks week months month
 	miles mile kilometers kilometres km meters metres feet foot inches inch degrees kilos kilograms grams pounds litres liters gallons gigabytes gigs megabytes megs megabits mbps watts volts

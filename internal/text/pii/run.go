@@ -1,6 +1,7 @@
 package pii
 
 import (
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -69,6 +70,9 @@ func readRun(toks []token, i int) (run, bool) {
 		}
 	}
 	atoms, starts = trimRun(toks, atoms, starts)
+	if counted(toks, atoms, starts) {
+		atoms, starts = atoms[1:], starts[1:]
+	}
 	if len(atoms) == 0 {
 		return r, false
 	}
@@ -92,6 +96,18 @@ func readRun(toks []token, i int) (run, bool) {
 		}
 	}
 	return r, true
+}
+
+// counted tells that the first number says how many follow: "the last four two nine double oh".
+func counted(toks []token, atoms []atom, starts []int) bool {
+	if len(atoms) < 2 || starts[0] == 0 || !toks[starts[0]-1].is("last", "final", "first") || len(atoms[0].code) != 1 {
+		return false
+	}
+	n := 0
+	for _, a := range atoms[1:] {
+		n += len(a.code)
+	}
+	return strconv.Itoa(n) == atoms[0].code
 }
 
 // readAtom reads one step of a code; inside tells that one came before.
@@ -125,6 +141,12 @@ func readAtom(toks []token, i int, inside bool) (atom, bool) {
 	}
 	if shoutedLetters(toks, i) {
 		return atom{code: strings.ToUpper(t.low), next: i + 1, shouted: true}, true
+	}
+	if t.low == "plus" && !inside {
+		if a, ok := readAtom(toks, i+1, true); ok && a.code[0] >= '1' && a.code[0] <= '9' && !a.spelt && skipBetween(toks, a.next) >= 0 {
+			return a, true
+		}
+		return atom{}, false
 	}
 	if n, ok := repeats[t.low]; ok {
 		a, ok := readAtom(toks, i+1, true)

@@ -80,6 +80,33 @@ func (s *Stream) forget() {
 // around returns the turns that a Stream still knows, for the turn at most recently decided.
 func (s *Stream) around() []Turn { return s.turns[:s.decided] }
 
+// Unfinished tells whether a turn is likely to go on in the next one: it ends with a number, with letters that are spelled,
+// or with words that announce something, as when somebody reads a card out and breathes.
+func Unfinished(text string) bool {
+	t := newTurn(0, text)
+	end := len(t.toks)
+	for end > 0 && (t.toks[end-1].kind == markToken || fillers[t.toks[end-1].low]) {
+		end--
+	}
+	if end == 0 {
+		return false
+	}
+	for _, r := range t.runs {
+		if r.hi >= end {
+			return true
+		}
+	}
+	for _, c := range t.cues {
+		if c.kind != noType && end-c.hi <= maxIntro {
+			return true
+		}
+	}
+	return t.toks[end-1].is("is", "it's", "at", "dot", "plus", "underscore", "dash", "hyphen", "number", "ending")
+}
+
+// maxIntro is how many words may stand between what announces a value and the value: "is the one with".
+const maxIntro = 3
+
 // Redactor takes personal information out of segments as they come, in bounded memory. It is for one goroutine.
 type Redactor struct {
 	stream  *Stream

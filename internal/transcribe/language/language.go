@@ -60,6 +60,11 @@ func NewSet(languages ...string) Set {
 // Has tells whether the recogniser knows the language of an AWS code.
 func (s Set) Has(code string) bool { return slices.Contains(s.known, Of(code)) }
 
+// Codes returns the AWS codes whose language the recogniser knows, in the model's order.
+func (s Set) Codes() []string {
+	return slices.DeleteFunc(model.Enum("LanguageCode"), func(c string) bool { return !s.Has(c) })
+}
+
 // Unknown returns those of the AWS codes that the recogniser does not know.
 func (s Set) Unknown(codes ...string) []string {
 	var out []string

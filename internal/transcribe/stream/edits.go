@@ -25,7 +25,20 @@ type Edits struct {
 // where the parameters ask for that. What a final has redacted no partial before it may show: in partials, it redacts
 // what may still become personal, or keeps it back. Items that it replaces or removes it accounts for in Stable and
 // Speakers. It is for one goroutine.
-type Editor func(ctx context.Context, r speech.LiveResult) (speech.LiveResult, []Entity, error)
+type Editor interface {
+	// Edit takes the next result, and gives those that can be shown.
+	Edit(ctx context.Context, r speech.LiveResult) ([]Edited, error)
+	// Holds tells that it keeps finals back, since what comes next may tell that they have personal information.
+	Holds() bool
+	// Flush gives what it keeps back: nothing comes next, or not for a while.
+	Flush(ctx context.Context) ([]Edited, error)
+}
+
+// Edited is a result that can be shown, and what was found in it.
+type Edited struct {
+	Result   speech.LiveResult
+	Entities []Entity
+}
 
 // Entity is personal information in a final.
 type Entity struct {

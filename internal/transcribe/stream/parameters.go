@@ -109,6 +109,11 @@ var decoded = []audio.LiveEncoding{audio.LivePCM, audio.LiveFLAC, audio.LiveOpus
 var entityTypes = strings.Fields(`ADDRESS BANK_ACCOUNT_NUMBER BANK_ROUTING CREDIT_DEBIT_CVV CREDIT_DEBIT_EXPIRY CREDIT_DEBIT_NUMBER
 	EMAIL NAME PHONE PIN SSN AGE DATE_TIME LICENSE_PLATE PASSPORT_NUMBER PASSWORD USERNAME VEHICLE_IDENTIFICATION_NUMBER ALL`)
 
+// EntityTypes returns the types of personal information that streams find, without ALL.
+func EntityTypes() []string {
+	return slices.DeleteFunc(slices.Clone(entityTypes), func(t string) bool { return t == "ALL" })
+}
+
 var (
 	languageList = regexp.MustCompile(`^[a-zA-Z-,]+$`)
 	entityList   = regexp.MustCompile(`^[A-Z_, ]+$`)

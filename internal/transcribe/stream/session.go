@@ -112,7 +112,9 @@ func (s *Session) Run(ctx context.Context, emit func(event any) error) error {
 	})
 	var one sync.Mutex
 	for c := range s.channels {
-		group.Go(func() error {
+		results := make(chan speech.LiveResult)
+		group.Go(func() error { // a Listener is not asked with a time-out: that would end it
+			defer close(results)
 			for {
 				r, err := s.channels[c].Next(ctx)
 				if errors.Is(err, io.EOF) {
@@ -121,20 +123,19 @@ func (s *Session) Run(ctx context.Context, emit func(event any) error) error {
 				if err != nil {
 					return err
 				}
-				event, err := s.edit(ctx, c, r)
-				if err != nil {
-					return err
-				}
-				if event == nil {
-					continue
-				}
-				one.Lock()
-				err = emit(event)
-				one.Unlock()
-				if err != nil {
-					return err
+				select {
+				case results <- r:
+				case <-ctx.Done():
+					return context.Cause(ctx)
 				}
 			}
+		})
+		group.Go(func() error {
+			return s.tell(ctx, c, results, func(event any) error {
+				one.Lock()
+				defer one.Unlock()
+				return emit(event)
+			})
 		})
 	}
 	return group.Wait()
@@ -178,25 +179,61 @@ func (s *Session) decode(ctx context.Context) error {
 	}
 }
 
-// edit makes an event of a result, after what is personal and what filters list was dealt with; nil where nothing is
-// left that can be shown yet.
-func (s *Session) edit(ctx context.Context, c int, r speech.LiveResult) (any, error) {
-	channel := &s.channels[c]
-	var entities []Entity
-	if channel.personal != nil {
+// patience is how long finals are kept back after the last result for what may belong to them.
+const patience = 3 * time.Second
+
+// tell gives the events of a channel's results, after what is personal and what filters list was dealt with.
+func (s *Session) tell(ctx context.Context, c int, results <-chan speech.LiveResult, emit func(event any) error) error {
+	editor := s.channels[c].personal
+	silence := time.NewTimer(patience)
+	defer silence.Stop()
+	for {
+		var edited []Edited
 		var err error
-		if r, entities, err = channel.personal(ctx, r); err != nil {
-			return nil, fmt.Errorf("find personal information: %w", err)
+		select {
+		case r, more := <-results:
+			silence.Reset(patience)
+			switch {
+			case !more && (editor == nil || !editor.Holds() || ctx.Err() != nil):
+				return nil
+			case !more:
+				edited, err = editor.Flush(ctx)
+			case editor != nil:
+				edited, err = editor.Edit(ctx, r)
+			default:
+				edited = []Edited{{Result: r}}
+			}
+		case <-silence.C:
+			if editor == nil || !editor.Holds() {
+				continue
+			}
+			edited, err = editor.Flush(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("find personal information: %w", err)
+		}
+		for _, e := range edited {
+			event := s.show(c, e)
+			if event == nil {
+				continue
+			}
+			if err := emit(event); err != nil {
+				return err
+			}
 		}
 	}
-	r = channel.filter.apply(r)
+}
+
+// show makes an event; nil where nothing is left that can be shown yet.
+func (s *Session) show(c int, e Edited) any {
+	r := s.channels[c].filter.apply(e.Result)
 	if r.Partial && len(r.Segment.Items) == 0 {
-		return nil, nil
+		return nil
 	}
 	if s.parameters.Medical {
-		return s.medicalEvent(c, r, entities), nil
+		return s.medicalEvent(c, r, e.Entities)
 	}
-	return s.event(c, r, entities), nil
+	return s.event(c, r, e.Entities)
 }
 
 // Heard is how much audio has come.
