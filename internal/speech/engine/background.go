@@ -8,8 +8,8 @@ import (
 )
 
 // background is how much nicer Whisper's threads are than those of the low-latency model: where both want a processor,
-// the latter gets it seven times out of eight. A window takes too long to encode for a live final to wait for it.
-const background = 9
+// the latter gets it three times out of four. A window takes too long to encode for a live final to wait for it.
+const background = 5
 
 // beNice makes the thread of the goroutine, and all threads that it starts, nicer for good: a process may not take that
 // back. So the goroutine keeps its thread, and the thread ends with it.
