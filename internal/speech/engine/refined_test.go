@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -55,7 +56,7 @@ func TestBestFinals(t *testing.T) {
 	}
 	defer best.Close()
 	const says = "it was the best of times it was the worst of times"
-	reading := append(sample(t, "two_cities.wav")[:6*rate], pause...)
+	reading := slices.Concat(sample(t, "two_cities.wav")[:6*rate], pause)
 	for name, e := range map[string]*engine.Engine{"quick": loaded(t), "best": best} {
 		t.Run(name, func(t *testing.T) {
 			before := e.Stats()
