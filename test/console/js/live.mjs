@@ -15,6 +15,9 @@ async function server(order) {
   await answers.next();
 }
 
+// Says what comes, and when: the test logs it.
+const step = (what) => console.log(`${(performance.now() / 1000).toFixed(1)} s: ${what}`);
+
 const context = await chromium.launchPersistentContext(`${folder}/profile`, {
   executablePath,
   headless: true,
@@ -47,18 +50,21 @@ const watch = () =>
     }).observe(document.getElementById("transcript"), { childList: true, subtree: true });
   });
 
-{ // The start page leads to it.
+step("The start page leads to it.");
+{
   await page.goto(origin);
   await page.getByRole("link", { name: /Transcribe your microphone/ }).click();
   assert.equal(new URL(page.url()).pathname, "/live");
 }
 
-{ // Without keys it doesn't start, and says what it needs.
+step("Without keys it doesn't start, and says what it needs.");
+{
   await page.click("#start");
   assert.equal(await page.evaluate(() => document.activeElement.name), "id");
 }
 
-{ // A wrong secret: AWS's exception. The key is asked for again.
+step("A wrong secret: AWS's exception. The key is asked for again.");
+{
   await page.fill("[name=id]", id);
   await page.fill("[name=secret]", "wrong");
   await page.press("[name=secret]", "Enter");
@@ -70,7 +76,8 @@ const watch = () =>
   assert.ok(await page.isVisible("[name=secret]"));
 }
 
-{ // Words grow, settle, and can be copied and taken along.
+step("Words grow, settle, and can be copied and taken along.");
+{
   await watch();
   await page.fill("[name=secret]", secret);
   await page.selectOption("[name=stability]", "high");
@@ -121,7 +128,8 @@ const watch = () =>
   assert.ok(stream.Results[0].Alternatives[0].Items[0].Confidence > 0);
 }
 
-{ // The secret is nowhere on the page or in the browser's storage.
+step("The secret is nowhere on the page or in the browser's storage.");
+{
   const found = await page.evaluate((s) => [document.documentElement.outerHTML, ...[...document.querySelectorAll("input")].map((i) => i.value)].some((t) => t.includes(s)), secret);
   assert.ok(!found);
   assert.deepEqual(await page.evaluate(async () => [localStorage.length, sessionStorage.length, document.cookie, (await indexedDB.databases()).length]), [0, 0, "", 0]);
@@ -130,7 +138,8 @@ const watch = () =>
 }
 assert.deepEqual(complaints.splice(0), [], "the browser complained");
 
-{ // The page reaches the API's WebSockets and nothing else.
+step("The page reaches the API's WebSockets and nothing else.");
+{
   for (const url of [`${origin}/live`, "http://127.0.0.1:9/"]) {
     assert.equal(await page.evaluate((u) => fetch(u).then(() => "reached", () => "refused"), url), "refused", url);
   }
@@ -144,7 +153,8 @@ assert.deepEqual(complaints.splice(0), [], "the browser complained");
   complaints.length = 0;
 }
 
-{ // A connection that breaks: the text is kept, and a click goes on.
+step("A connection that breaks: the text is kept, and a click goes on.");
+{
   await page.fill("[name=id]", id);
   await page.fill("[name=secret]", secret);
   await page.selectOption("[name=mode]", "identify-language");
@@ -172,7 +182,8 @@ assert.deepEqual(complaints.splice(0), [], "the browser complained");
   assert.equal(await page.locator("p.said").count(), 0);
 }
 
-{ // What the server refuses for another reason is said, and the key is kept.
+step("What the server refuses for another reason is said, and the key is kept.");
+{
   await page.selectOption("[name=mode]", "one");
   await page.click("summary:has-text('Vocabulary filter')");
   await page.fill("[name=filter]", "no-such-filter");
@@ -184,11 +195,13 @@ assert.deepEqual(complaints.splice(0), [], "the browser complained");
   assert.equal(await text("#key-id"), id);
 }
 
-{ // A page that is not secure has no microphone, and says why.
+step("A page that is not secure has no microphone, and says why.");
+{
   await page.goto(origin.replace("127.0.0.1", "insecure.test") + "/live");
   assert.match((await notice()).join(": "), /microphone isn't available.*secure pages only.*https:/i);
   assert.ok(await page.isDisabled("#start"));
 }
 
+step("The end.");
 await context.close();
 process.exit(0);
