@@ -32,6 +32,10 @@ type Utterance struct {
 	Speech []vad.Span
 	// Draft is the Draft of the last hypothesis of this utterance.
 	Draft []int
+	// Before is what was said just before, of which BeforeDraft is the Draft: short utterances are recognised better with
+	// it. It is for finals only, and nil when there is none.
+	Before      []float32
+	BeforeDraft []int
 	// Final tells that the speaker has paused: the text is to be as good as can be. Otherwise it is to be quick.
 	Final bool
 }
