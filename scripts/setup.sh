@@ -17,6 +17,9 @@ python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3 python3-ven
 # For the tests only: Debian's AWS CLI v2, and sox, which writes the AMR that Debian's ffmpeg only reads.
 [[ -x $AWS_CLI_V2 ]] || missing+=(awscli)
 sox --help 2>/dev/null | grep -q amr-nb || missing+=(sox libsox-fmt-all)
+# For the SDK for Java: a JDK of 17 or newer.
+have javac || missing+=(default-jdk-headless)
+have mvn || missing+=(maven)
 # Human recordings on the telephone, in English and French.
 for language in en fr; do
 	[[ -d /usr/share/asterisk/sounds/$language ]] || missing+=("asterisk-core-sounds-$language-wav")
@@ -60,6 +63,16 @@ npm_suite() {
 if node20; then
 	npm_suite .cache/js test/sdk/js "JavaScript SDK"
 	npm_suite .cache/console test/console/js "Driver of the browser"
+fi
+
+# Maven knows no hashes of its own: what it brought must be what is listed, to the byte, before any test runs it.
+if ! cmp -s test/sdk/java/jars.sha256 .cache/java/.pins; then
+	say "SDK for Java"
+	rm -rf .cache/java
+	mkdir -p .cache/java
+	mvn --batch-mode --quiet --strict-checksums --file test/sdk/java dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$root/.cache/java"
+	(cd .cache/java && LC_ALL=C sha256sum -- *.jar) | diff test/sdk/java/jars.sha256 - >&2 || die "the SDK for Java is not the one in test/sdk/java/jars.sha256"
+	cp test/sdk/java/jars.sha256 .cache/java/.pins
 fi
 
 say "Program"

@@ -11,19 +11,19 @@ import subprocess
 import sys
 import tempfile
 
-from . import accuracy, corpus, dialogues, diarization, languages, peer, product, redaction, words
+from . import accuracy, corpus, dialogues, diarization, languages, live, peer, product, redaction, words
 from .accuracy import Comparison
 from .report import Report
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PARTS = ("speed", "queue", "accuracy", "languages", "features", "hours", "api", "crash", "live", "speakers", "pii")
-ASKED = ("speakers", "pii")  # run when named
+PARTS = ("speed", "queue", "accuracy", "languages", "features", "hours", "api", "crash", "live", "beside", "soak", "speakers", "pii")
+ASKED = ("soak", "speakers", "pii")  # run when named
 TOOLS = ("live", "load", "speakers", "survive")  # bench's Go programs
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run.sh", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to run (default: all but speakers and pii, whose peers are large)")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="parts to run (default: all but soak, which takes half an hour, speakers and pii, whose peers are large)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--prompts", metavar="FILE", help="JSON lines with audio, language, text, instead of Debian's prompts")
     parser.add_argument("--turns", type=pathlib.Path, metavar="FILE", help="JSON lines with text, style, spans: labelled turns for the part pii")
@@ -33,6 +33,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--weights", default=str(ROOT / ".cache" / "bench-weights"), help="where the peer's weights are put together")
     parser.add_argument("--seeds", nargs=2, type=int, default=(21, 40), metavar=("FIRST", "LAST"), help="dialogues of the part speakers")
     parser.add_argument("--voices-python", default=str(ROOT / ".cache" / "bench-speakers-venv" / "bin" / "python"), help="Python with the peer of the part speakers")
+    parser.add_argument("--clips", type=pathlib.Path, default=ROOT / ".cache" / "bench-clips", help="where the words and pauses of recordings are kept")
+    parser.add_argument("--streams", nargs="+", type=int, default=[1, 4, 8, 16], metavar="N", help="English streams at once, of the part live")
+    parser.add_argument("--streams-other", nargs="*", type=int, default=[1, 4], metavar="N", help="streams at once in its other languages")
+    parser.add_argument("--live-languages", nargs="+", choices=corpus.LANGUAGES, default=["en", "fr"], help="languages of the part live")
+    parser.add_argument("--live-seconds", type=float, default=60, metavar="S", help="how long its streams last at least")
+    parser.add_argument("--no-find-most", dest="find_most", action="store_false", help="do not look for how many streams the machine holds")
+    parser.add_argument("--peer-streams", nargs="*", type=int, default=[1, 4], metavar="N", help="streams at once of the peers; those of --streams among them")
+    parser.add_argument("--beside-seconds", type=float, default=180, metavar="S", help="how long the streams of the part beside last at least")
+    parser.add_argument("--soak-minutes", type=float, default=30, metavar="M", help="how long the part soak lasts at least")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "bench" / "out")
     args = parser.parse_args()
     if args.only is PARTS:
@@ -244,27 +253,13 @@ class Run:
         self.report.row("Dictum", f"{audio / cost['wall_s']:.1f}", f"{cost['cpu_s'] / audio:.3f}", must="0.09 cpu s a second", met=cost["cpu_s"] <= 0.09 * audio)
 
     def live(self) -> None:
-        length, musts = 60, {1: (600, 700, 1100), 4: (600, 700, 1100)}
-        english = [self.reading, *(path for path, language in self.recordings.queue if language == "en")]
-        french = [path for path, language in self.recordings.queue if language == "fr"]
-        references = self.work / "live-references.json"
-        self.report.section(f"Live: ms after the end of a word or of speech, {length} s a stream at the pace of speech", "",
-                            "first partial: median", "95 %", "final: median", "95 %", "99 %")
-        for language, files, counts in (("en", english, (1, 4, 8, 16)), ("fr", french, (1, 4))):
-            for n in counts:
-                r = self._go("live", "-streams", str(n), "-language", language, "-length", f"{length}s", "-references", str(references), *files)
-                p, f = r["partial_ms"], r["final_ms"]
-                must = {}
-                if language == "en" and n in musts:
-                    a, b, c = musts[n]
-                    must = {"must": f"{a} (95 %); {b}, {c} (95 %)", "met": p["p95"] <= a and f["median"] <= b and f["p95"] <= c}
-                self.report.row(f"Dictum, {n} x {language}, {100 * r['found'] / r['words']:.0f} % of words", *(str(v) for v in (p["median"], p["p95"], f["median"], f["p95"], f["p99"])), **must)
-            done = subprocess.run([sys.executable, "-m", "dictumbench.peerlive", "--weights", str(self.weights), "--threads", str(self.args.threads),
-                                   "--language", language, "--length", str(length), "--references", str(references), files[0]],
-                                  stdout=subprocess.PIPE, text=True, check=True)
-            r = json.loads(done.stdout)
-            p, f = r["partial_ms"], r["final_ms"]
-            self.report.row(f"LocalAgreement, faster-whisper, 1 x {language}, {100 * r['found'] / r['words']:.0f} %", *(f"{v:.0f}" for v in (p["median"], p["p95"], f["median"], f["p95"], f["p99"])))
+        live.live(self)
+
+    def beside(self) -> None:
+        live.beside(self)
+
+    def soak(self) -> None:
+        live.soak(self)
 
     def _voices(self, speech: pathlib.Path, out: pathlib.Path, files: list[str]) -> dict:
         """Runs the peer of the part speakers; what is speech it takes from the RTTM files in a folder."""

@@ -52,12 +52,12 @@ def words(doc: dict) -> list[list]:
 class Server:
     """A `dictum serve` in a data folder, with its models loaded."""
 
-    def __init__(self, binary: str, data: pathlib.Path, threads: int):
+    def __init__(self, binary: str, data: pathlib.Path, threads: int, *options: str):
         data.mkdir(parents=True)
         self.log = open(data.parent / f"{data.name}.log", "w", encoding="utf-8")
         listeners = [flag for name in ("--api", "--console", "--ops") for flag in (name, "127.0.0.1:0")]
         self.process = subprocess.Popen(
-            [binary, "serve", "--data", str(data), "--threads", str(threads), "--preload", *listeners],
+            [binary, "serve", "--data", str(data), "--threads", str(threads), "--preload", *listeners, *options],
             stdout=self.log, stderr=subprocess.STDOUT)
         self.addresses = self._ready(data / "addresses.json")
         script = 'eval "$("$0" env --data "$1")" && env -0'
@@ -111,6 +111,18 @@ class Server:
                 continue
             total += next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM")), 0)
         return total
+
+    def rss_bytes(self) -> tuple[int, int]:
+        """What the server and its engine have resident now."""
+        resident = {}
+        for pid in self._processes():
+            try:
+                status = pathlib.Path(f"/proc/{pid}/status").read_text()
+            except OSError:  # it has ended
+                continue
+            resident[pid] = next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS")), 0)
+        own = resident.pop(self.process.pid, 0)
+        return own, sum(resident.values())
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)

@@ -12,13 +12,13 @@ class Report:
     def section(self, title: str, *columns: str) -> None:
         self.sections.append({"title": title, "columns": columns, "rows": []})
         print(f"\n{title}", flush=True)
-        print(_line(columns), flush=True)
+        print(_line(columns, len(columns)), flush=True)
 
     def row(self, *cells: str, must: str = "", met: bool | None = None) -> None:
         verdict = "" if met is None else f"{'met' if met else 'MISSED'}: {must}"
         cells = (*cells, verdict)
         self.sections[-1]["rows"].append({"cells": cells, "met": met})
-        print(_line(cells), flush=True)
+        print(_line(cells, len(self.sections[-1]["columns"])), flush=True)
 
     @property
     def missed(self) -> list[str]:
@@ -28,6 +28,7 @@ class Report:
         path.write_text(json.dumps({**facts, "sections": self.sections}, indent=1, default=lambda number: number.item()), encoding="utf-8")
 
 
-def _line(cells) -> str:
+def _line(cells, columns: int) -> str:
     first, *rest = cells
-    return f"  {first:<34}" + "".join(f"{c:>15}" for c in rest[:5]) + "".join(f"  {c}" for c in rest[5:])
+    width = max(5, columns - 1)
+    return f"  {first:<34}" + "".join(f"{c:>15}" for c in rest[:width]) + "".join(f"  {c}" for c in rest[width:])

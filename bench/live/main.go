@@ -1,315 +1,216 @@
-// Command live measures recognition while people speak: some recordings are played at the pace of speech into as many
-// sessions of one engine, and it prints how long after the end of a word its first partial comes, and how long after
-// the end of speech its final, as JSON.
+// Command live plays recordings at the pace of speech to a server, each over an HTTP/2 connection of its own by AWS's SDK
+// for Go, and prints what comes back and when, as lines of JSON; bench/dictumbench/latency.py reads them. With -offline it
+// recognises whole recordings with the model that live English goes through, to compare with.
 //
-// Where words end in a recording is taken from recognising it whole, by Whisper, before.
+//	live < plan.json                 plays what the plan names; AWS_ENDPOINT_URL and the keys are in the environment
+//	live -offline FILE…              prints the text of each file
 package main
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/dictum/dictum/internal/audio"
-	"github.com/dictum/dictum/internal/models"
-	"github.com/dictum/dictum/internal/speech"
-	"github.com/dictum/dictum/internal/speech/engine"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/transcribestreaming"
+	"github.com/aws/aws-sdk-go-v2/service/transcribestreaming/types"
 )
 
-// step is how much audio is sent at once.
-const step = 100 * time.Millisecond
+// The audio that is played: what corpus.join writes.
+const (
+	sampleRate  = 16000
+	sampleBytes = 2
+	step        = 100 * time.Millisecond // how much is sent at once
+)
+
+// stream is one recording of a plan.
+type stream struct {
+	// Path is a WAV file: one channel of 16-bit samples at sampleRate.
+	Path string `json:"path"`
+	// Language is a code of the API, such as en-US.
+	Language string `json:"language"`
+	// Begin is when the stream begins, in seconds after the first.
+	Begin float64 `json:"begin"`
+}
+
+// event is a result as it came. Times are seconds after the stream's first sample was due.
+type event struct {
+	Stream  int     `json:"stream"`
+	At      float64 `json:"at"`
+	ID      string  `json:"id"`
+	Partial bool    `json:"partial"`
+	Start   float64 `json:"start"`
+	End     float64 `json:"end"`
+	Words   []word  `json:"words"`
+}
+
+// word has times of the server's.
+type word struct {
+	Text  string  `json:"text"`
+	Start float64 `json:"start"`
+	End   float64 `json:"end"`
+}
+
+// ending is the last line of a stream.
+type ending struct {
+	Stream int `json:"stream"`
+	// Late is how much later than due a piece of audio left at most, in seconds: the server's, when it takes no more.
+	Late  float64 `json:"late"`
+	Error string  `json:"error,omitempty"`
+}
 
 func main() {
-	streams := flag.Int("streams", 1, "sessions at once; recordings take turns")
-	language := flag.String("language", "en", "language spoken")
-	limit := flag.Duration("length", time.Minute, "how much of each recording is played")
-	verbose := flag.Bool("v", false, "print results as they come")
-	out := flag.String("references", "", "file for the words of the recordings, with their times")
+	offline := flag.Bool("offline", false, "recognise whole files")
+	threads := flag.Int("threads", 2, "threads of the model, with -offline")
 	flag.Parse()
-	if err := run(context.Background(), *streams, *language, *limit, *verbose, *out, flag.Args()); err != nil {
+	var err error
+	if *offline {
+		err = recognize(context.Background(), *threads, flag.Args(), os.Stdout)
+	} else {
+		err = play(context.Background(), os.Stdin, os.Stdout)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "live:", err)
 		os.Exit(1)
 	}
 }
 
-// word is a word with the time at which it has been said.
-type word struct {
-	text       string
-	start, end time.Duration
-}
-
-// MarshalJSON implements json.Marshaler, with times in seconds.
-func (w word) MarshalJSON() ([]byte, error) {
-	return json.Marshal(map[string]any{"text": w.text, "start": w.start.Seconds(), "end": w.end.Seconds()})
-}
-
-// session is what one session measured.
-type session struct {
-	partial, final []time.Duration
-	words, found   int
-	text           []string
-	said           []word // of finals
-	times          []time.Duration
-	err            error
-}
-
-func run(ctx context.Context, streams int, language string, limit time.Duration, verbose bool, out string, files []string) error {
-	dir, err := models.Dir()
-	if err != nil {
-		return err
+// play plays all recordings of a plan, and fails when one of the streams did.
+func play(ctx context.Context, plan io.Reader, out io.Writer) error {
+	var streams []stream
+	if err := json.NewDecoder(plan).Decode(&streams); err != nil {
+		return fmt.Errorf("read plan: %w", err)
 	}
-	e, err := engine.New(engine.Config{Models: dir})
-	if err != nil {
-		return err
-	}
-	defer e.Close()
-	var recordings [][]float32
-	var references [][]word
-	for _, file := range files {
-		samples, err := read(ctx, file, limit)
-		if err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
-		t, err := e.Recognize(ctx, &reader{samples}, speech.Settings{Language: language}, nil)
-		if err != nil {
-			return fmt.Errorf("%s: %w", file, err)
-		}
-		recordings, references = append(recordings, samples), append(references, words(t.Segments))
-	}
-	if out != "" {
-		b, err := json.Marshal(references)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(out, b, 0o600); err != nil {
-			return err
-		}
-	}
-	results := make([]session, streams)
+	lines := &printer{encoder: json.NewEncoder(out)}
+	failures := make([]error, len(streams))
+	began := time.Now()
 	var wait sync.WaitGroup
-	for i := range results {
+	for i, s := range streams {
 		wait.Go(func() {
-			time.Sleep(time.Duration(i) * 37 * time.Millisecond)
-			results[i] = listen(ctx, e, language, recordings[i%len(recordings)], references[i%len(recordings)], verbose && i == 0)
+			time.Sleep(time.Until(began.Add(time.Duration(s.Begin * float64(time.Second)))))
+			late, err := s.play(ctx, i, lines)
+			last := ending{Stream: i, Late: late.Seconds()}
+			if err != nil {
+				last.Error, failures[i] = err.Error(), fmt.Errorf("stream %d: %w", i, err)
+			}
+			lines.print(last)
 		})
 	}
 	wait.Wait()
-	var all session
-	wrong, total := 0, 0
-	for i, r := range results {
-		if r.err != nil {
-			return r.err
-		}
-		all.partial, all.final = append(all.partial, r.partial...), append(all.final, r.final...)
-		all.times = append(all.times, r.times...)
-		all.words, all.found = all.words+r.words, all.found+r.found
-		reference := references[i%len(references)]
-		var texts []string
-		for _, w := range reference {
-			texts = append(texts, w.text)
-		}
-		wrong, total = wrong+distance(texts, r.text), total+len(texts)
-	}
-	return json.NewEncoder(os.Stdout).Encode(map[string]any{
-		"streams": streams, "words": all.words, "found": all.found, "differs_from_whole": float64(wrong) / float64(max(1, total)),
-		"times_ms": summary(all.times), "partial_ms": summary(all.partial), "final_ms": summary(all.final), "finals": len(all.final),
+	return errors.Join(append(failures, lines.err)...)
+}
+
+// printer writes lines of several streams.
+type printer struct {
+	mu      sync.Mutex // guards the rest
+	encoder *json.Encoder
+	err     error
+}
+
+func (p *printer) print(line any) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.err = errors.Join(p.err, p.encoder.Encode(line))
+}
+
+// client has a connection of its own: HTTP/2 without TLS, as the server speaks it on loopback.
+func client() *transcribestreaming.Client {
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	return transcribestreaming.New(transcribestreaming.Options{
+		Region:           "us-east-1",
+		BaseEndpoint:     aws.String(os.Getenv("AWS_ENDPOINT_URL")),
+		HTTPClient:       &http.Client{Transport: &http.Transport{Protocols: protocols}},
+		RetryMaxAttempts: 1,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: os.Getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: os.Getenv("AWS_SECRET_ACCESS_KEY")}, nil
+		}),
 	})
 }
 
-func summary(d []time.Duration) map[string]int64 {
-	if len(d) == 0 {
-		return nil
-	}
-	slices.Sort(d)
-	at := func(q float64) int64 { return d[min(len(d)-1, int(q*float64(len(d))))].Milliseconds() }
-	return map[string]int64{"median": at(.5), "p95": at(.95), "p99": at(.99)}
-}
-
-// listen plays a recording into a session.
-func listen(ctx context.Context, e *engine.Engine, language string, samples []float32, reference []word, verbose bool) session {
-	s := session{words: len(reference)}
-	l, err := e.Listen(ctx, speech.LiveSettings{Language: language, Stability: speech.StabilityHigh})
+// play sends the recording and prints every result. Late is how much later than due a piece of audio left at most.
+func (s stream) play(ctx context.Context, number int, lines *printer) (late time.Duration, err error) {
+	audio, err := samples(s.Path)
 	if err != nil {
-		return session{err: err}
+		return 0, err
 	}
-	defer l.Close()
+	opened, err := client().StartStreamTranscription(ctx, &transcribestreaming.StartStreamTranscriptionInput{
+		LanguageCode: types.LanguageCode(s.Language), MediaEncoding: types.MediaEncodingPcm, MediaSampleRateHertz: aws.Int32(sampleRate),
+	})
+	if err != nil {
+		return 0, err
+	}
+	results := opened.GetStream()
+	defer results.Close()
 	began := time.Now()
+	sent := make(chan error, 1)
 	go func() {
-		n := int(step.Seconds() * speech.SampleRate)
-		for at := 0; at < len(samples); at += n {
-			end := min(at+n, len(samples))
-			time.Sleep(time.Until(began.Add(time.Duration(end) * time.Second / speech.SampleRate)))
-			if l.Write(ctx, samples[at:end]) != nil {
-				return
-			}
-		}
-		_ = l.Finish()
+		sent <- send(ctx, results, audio, began, &late)
 	}()
-	seen := make([]bool, len(reference))
-	for {
-		r, err := l.Next(ctx)
-		now := time.Since(began)
-		if errors.Is(err, io.EOF) {
-			for i, j := range matches(reference, s.text) {
-				if j >= 0 {
-					s.times = append(s.times, (s.said[j].start - reference[i].start).Abs())
-				}
-			}
-			return s
+	for e := range results.Events() {
+		at := time.Since(began)
+		transcript, ok := e.(*types.TranscriptResultStreamMemberTranscriptEvent)
+		if !ok {
+			continue
 		}
-		if err != nil {
-			return session{err: err}
-		}
-		if verbose {
-			fmt.Fprintf(os.Stderr, "%6.2f %d %v %d %s\n", now.Seconds(), r.Number, r.Partial, r.Stable, text(r.Segment))
-		}
-		heard := words([]speech.Segment{r.Segment})
-		var all []string
-		all = append(all, s.text...)
-		for _, w := range heard {
-			all = append(all, w.text)
-		}
-		if !r.Partial {
-			s.text, s.said = all, append(s.said, heard...)
-		}
-		last := -1
-		for i, j := range matches(reference, all) {
-			if j < 0 || reference[i].end > now {
-				continue
-			}
-			if !seen[i] {
-				seen[i] = true
-				s.found++
-				s.partial = append(s.partial, now-reference[i].end)
-			}
-			if j == len(all)-1 {
-				last = i
-			}
-		}
-		if !r.Partial && last >= 0 {
-			s.final = append(s.final, now-reference[last].end)
+		for _, r := range transcript.Value.Transcript.Results {
+			lines.print(event{number, at.Seconds(), aws.ToString(r.ResultId), r.IsPartial, r.StartTime, r.EndTime, words(r)})
 		}
 	}
+	err = errors.Join(results.Err(), <-sent) // late is the sender's until then
+	return late, err
 }
 
-// matches gives for each reference word the place of the same word in a text, by the longest common subsequence, or -1.
-func matches(reference []word, text []string) []int {
-	n, m := len(reference), len(text)
-	table := make([][]int, n+1)
-	for i := range table {
-		table[i] = make([]int, m+1)
-	}
-	for i := n - 1; i >= 0; i-- {
-		for j := m - 1; j >= 0; j-- {
-			if reference[i].text == text[j] {
-				table[i][j] = table[i+1][j+1] + 1
-			} else {
-				table[i][j] = max(table[i+1][j], table[i][j+1])
-			}
+// send sends each piece of audio when its last sample has been said, and then the end.
+func send(ctx context.Context, to *transcribestreaming.StartStreamTranscriptionEventStream, audio []byte, began time.Time, late *time.Duration) error {
+	const size = int(step*sampleRate/time.Second) * sampleBytes
+	for at := 0; at < len(audio); at += size {
+		end := min(at+size, len(audio))
+		due := began.Add(time.Duration(end/sampleBytes) * time.Second / sampleRate)
+		time.Sleep(time.Until(due))
+		if err := to.Send(ctx, &types.AudioStreamMemberAudioEvent{Value: types.AudioEvent{AudioChunk: audio[at:end]}}); err != nil {
+			return fmt.Errorf("send audio: %w", err)
 		}
+		*late = max(*late, time.Since(due))
 	}
-	out := make([]int, n)
-	i, j := 0, 0
-	for i < n {
-		out[i] = -1
-		switch {
-		case j < m && reference[i].text == text[j]:
-			out[i] = j
-			i, j = i+1, j+1
-		case j < m && table[i][j+1] > table[i+1][j]:
-			j++
-		default:
-			i++
+	if err := to.Writer.Close(); err != nil {
+		return fmt.Errorf("end audio: %w", err)
+	}
+	return nil
+}
+
+// words are the words of the best alternative, without punctuation.
+func words(r types.Result) []word {
+	out := []word{}
+	if len(r.Alternatives) == 0 {
+		return out
+	}
+	for _, i := range r.Alternatives[0].Items {
+		if i.Type == types.ItemTypePronunciation {
+			out = append(out, word{strings.TrimSpace(aws.ToString(i.Content)), i.StartTime, i.EndTime})
 		}
 	}
 	return out
 }
 
-// distance is the least number of words changed, added or left out.
-func distance(a, b []string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i, x := range a {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j, y := range b {
-			cost := diagonal
-			if x != y {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}
-
-func text(s speech.Segment) string {
-	var b strings.Builder
-	for i, item := range s.Items {
-		if i > 0 && !item.NoSpaceBefore {
-			b.WriteByte(' ')
-		}
-		b.WriteString(item.Text)
-	}
-	return b.String()
-}
-
-func words(segments []speech.Segment) []word {
-	var out []word
-	for _, s := range segments {
-		for _, i := range s.Items {
-			if i.Kind == speech.Word {
-				out = append(out, word{strings.ToLower(i.Text), i.Start, i.End})
-			}
-		}
-	}
-	return out
-}
-
-func read(ctx context.Context, path string, limit time.Duration) ([]float32, error) {
-	f, err := os.Open(path)
+// samples are those of a WAV file with the usual 44 bytes before them.
+func samples(path string) ([]byte, error) {
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	in, err := audio.Open(ctx, f, audio.Options{})
-	if err != nil {
-		return nil, err
+	const header = 44
+	if len(b) < header || string(b[36:40]) != "data" || binary.LittleEndian.Uint32(b[24:]) != sampleRate || binary.LittleEndian.Uint16(b[22:]) != 1 {
+		return nil, fmt.Errorf("%s is not a plain WAV file of one channel at %d Hz", path, sampleRate)
 	}
-	defer in.Close()
-	samples := make([]float32, int(limit.Seconds()*speech.SampleRate))
-	n := 0
-	for n < len(samples) {
-		k, err := in.ReadSamples(samples[n:])
-		n += k
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	return samples[:n], nil
-}
-
-// reader reads samples from memory.
-type reader struct{ samples []float32 }
-
-func (r *reader) ReadSamples(dst []float32) (int, error) {
-	n := copy(dst, r.samples)
-	if r.samples = r.samples[n:]; len(r.samples) == 0 {
-		return n, io.EOF
-	}
-	return n, nil
+	return b[header:], nil
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -26,6 +27,8 @@ type site struct {
 	// hsts tells browsers to come back by TLS only.
 	hsts   bool
 	server *http.Server
+	// prefaced is nil without TLS.
+	prefaced *prefaced
 }
 
 // origin is the URL at which programs on this machine reach the site.
@@ -83,10 +86,14 @@ func (c *Config) open(ctx context.Context, p place, log *slog.Logger) (*site, er
 	if p.source != nil {
 		server.TLSConfig = p.source.Config()
 	}
-	return &site{
+	s := &site{
 		name: p.name, gate: &gate{Listener: listener, allowed: p.allowed, log: log}, source: p.source,
 		hsts: p.hsts && p.source != nil, server: server,
-	}, nil
+	}
+	if p.source != nil {
+		s.prefaced = newPrefaced(server, listener.Addr())
+	}
+	return s, nil
 }
 
 func plaintextRefused(p place) error {
@@ -98,12 +105,22 @@ func (s *site) serve() error {
 	if s.hsts {
 		s.server.Handler = strict(s.server.Handler)
 	}
-	var err error
-	if s.source != nil {
-		err = s.server.ServeTLS(s.gate, "", "")
-	} else {
-		err = s.server.Serve(s.gate)
+	if s.source == nil {
+		return s.served(s.server.Serve(s.gate))
 	}
+	s.prefaced.handle(s.server.Handler)
+	s.server.Handler = s.prefaced.take(s.server.Handler)
+	var beside errgroup.Group
+	beside.Go(func() error { return s.served(s.prefaced.server.Serve(s.prefaced.conns)) })
+	err := s.served(s.server.ServeTLS(s.gate, "", ""))
+	if err != nil {
+		s.prefaced.server.Close()
+	}
+	return errors.Join(err, beside.Wait())
+}
+
+// served is how serving ended, nil when that was by shutdown.
+func (s *site) served(err error) error {
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -112,9 +129,23 @@ func (s *site) serve() error {
 
 // shutdown lets requests under way end until ctx does, then cuts them.
 func (s *site) shutdown(ctx context.Context) {
-	if err := s.server.Shutdown(ctx); err != nil {
-		s.server.Close()
+	var group sync.WaitGroup
+	for _, server := range s.servers() {
+		group.Go(func() {
+			if err := server.Shutdown(ctx); err != nil {
+				server.Close()
+			}
+		})
 	}
+	group.Wait()
+}
+
+// servers are the site's one, and with TLS the one for those who begin with HTTP/2's preface.
+func (s *site) servers() []*http.Server {
+	if s.prefaced == nil {
+		return []*http.Server{s.server}
+	}
+	return []*http.Server{s.server, s.prefaced.server}
 }
 
 // sites are the process's listeners.

@@ -5,12 +5,8 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
-	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/coder/websocket"
 
 	"github.com/dictum/dictum/test/harness"
@@ -115,30 +109,6 @@ func TestStreamingListen(t *testing.T) {
 			}
 		})
 	}
-}
-
-// socketURL presigns a WebSocket's URL as hand-written clients do.
-func socketURL(t *testing.T, server *harness.Server, parameters string) string {
-	t.Helper()
-	u, err := url.Parse(server.API)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(parameters, "X-Amz-Expires") {
-		parameters += "&X-Amz-Expires=60"
-	}
-	u.Path, u.RawQuery = "/stream-transcription-websocket", parameters
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, u.String(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	const nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
-	keys := aws.Credentials{AccessKeyID: server.Env["AWS_ACCESS_KEY_ID"], SecretAccessKey: server.Env["AWS_SECRET_ACCESS_KEY"]}
-	signed, _, err := v4.NewSigner().PresignHTTP(t.Context(), keys, r, nothing, "transcribe", "us-east-1", time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Replace(signed, "http", "ws", 1)
 }
 
 // frame encodes a message by hand: headers are pairs of names and texts.
@@ -248,7 +218,7 @@ func TestWebSocket(t *testing.T) {
 	end := audioEvent(nil)
 
 	t.Run("a hand-written client is answered", func(t *testing.T) {
-		texts, exception, message, status := conversation(t, socketURL(t, server, english), append(talk, end)...)
+		texts, exception, message, status := conversation(t, server.SocketURL(t, english), append(talk, end)...)
 		if text := strings.ToLower(strings.Join(texts, " ")); !strings.Contains(text, "best of times") || exception != "" || status != websocket.StatusNormalClosure {
 			t.Errorf("%q, %s: %s, closed with %d", texts, exception, message, status)
 		}
@@ -273,7 +243,7 @@ func TestWebSocket(t *testing.T) {
 		"another event":                 {english, nil, [][]byte{frame([]byte("{}"), ":message-type", "event", ":event-type", "ConfigurationEvent")}, "BadRequestException", "ConfigurationEvent"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			address := socketURL(t, server, test.parameters)
+			address := server.SocketURL(t, test.parameters)
 			if test.change != nil {
 				address = test.change(address)
 			}
@@ -286,7 +256,7 @@ func TestWebSocket(t *testing.T) {
 
 	t.Run("a session id is one stream's", func(t *testing.T) {
 		same := english + "&session-id=99999999-2222-3333-4444-555555555555"
-		conn, _, err := websocket.Dial(t.Context(), socketURL(t, server, same), nil) //nolint:bodyclose // as above
+		conn, _, err := websocket.Dial(t.Context(), server.SocketURL(t, same), nil) //nolint:bodyclose // as above
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -294,58 +264,9 @@ func TestWebSocket(t *testing.T) {
 		if err := conn.Write(t.Context(), websocket.MessageBinary, talk[0]); err != nil {
 			t.Fatal(err)
 		}
-		harness.Until(t, 10*time.Second, "the stream is open", func() bool { return gauge(t, server, "dictum_live_streams") == "1" })
-		if _, exception, _, _ := conversation(t, socketURL(t, server, same)); exception != "ConflictException" {
+		harness.Until(t, 10*time.Second, "the stream is open", func() bool { return server.Metric(t, "dictum_live_streams") == 1 })
+		if _, exception, _, _ := conversation(t, server.SocketURL(t, same)); exception != "ConflictException" {
 			t.Errorf("the exception is %q", exception)
 		}
 	})
-
-	t.Run("dropped connections leave nothing", func(t *testing.T) {
-		for range 5 {
-			var clients sync.WaitGroup
-			for i := range 20 {
-				clients.Go(func() {
-					conn, _, err := websocket.Dial(t.Context(), socketURL(t, server, english), nil) //nolint:bodyclose // as above
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					for _, m := range talk[:i%10] {
-						if conn.Write(t.Context(), websocket.MessageBinary, m) != nil {
-							break
-						}
-					}
-					_ = conn.CloseNow() // no closing frame
-				})
-			}
-			clients.Wait()
-		}
-		harness.Until(t, 30*time.Second, "no stream is left", func() bool {
-			return gauge(t, server, "dictum_live_streams") == "0" && gauge(t, server, "dictum_engine_streams") == "0"
-		})
-	})
-}
-
-// gauge reads a metric without labels.
-func gauge(t *testing.T, server *harness.Server, name string) string {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.Addresses.Ops+"/metrics", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
-	if err != nil && !errors.Is(err, io.EOF) {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(body)) {
-		if value, found := strings.CutPrefix(line, name+" "); found {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
 }

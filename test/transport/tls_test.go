@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -292,4 +293,64 @@ func TestPlaintextBeyondLoopback(t *testing.T) {
 			t.Error("the log does not warn")
 		}
 	})
+}
+
+// TestHTTP2WithoutALPN is what the AWS SDK for Java does over TLS: it speaks HTTP/2 without asking first.
+func TestHTTP2WithoutALPN(t *testing.T) {
+	t.Parallel()
+	server, _ := runTLS(t)
+	var dials atomic.Int32
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	client := &http.Client{Timeout: patience, Transport: &http.Transport{
+		Protocols: protocols,
+		// The transport takes it for a plain connection.
+		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+			dials.Add(1)
+			dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
+			conn, err := dialer.DialContext(ctx, "tcp", address)
+			return struct{ net.Conn }{conn}, err
+		},
+	}}
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		t.Run(method, func(t *testing.T) {
+			r, err := http.NewRequestWithContext(t.Context(), method, strings.Replace(server.API, "https", "http", 1)+"/stream-transcription", strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("X-Amzn-Transcribe-Language-Code", "en-US")
+			resp, err := client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if got := resp.Header.Get("X-Amzn-Errortype"); resp.ProtoMajor != 2 || got != "MissingAuthenticationTokenException" {
+				t.Errorf("%s: %s, %s", resp.Proto, resp.Status, got)
+			}
+		})
+	}
+	if n := dials.Load(); n != 1 {
+		t.Errorf("%d connections for requests one after the other", n)
+	}
+	for name, sent := range map[string]string{
+		"a preface that is none":              "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n",
+		"a preface that does not go on":       "PRI * HTTP/2.0\r\n\r\n",
+		"a preface with a header":             "PRI * HTTP/2.0\r\nHost: x\r\n\r\nSM\r\n\r\n",
+		"a preface behind a request":          "GET / HTTP/1.1\r\nHost: x\r\n\r\nPRI * HTTP/2.0\r\n\r\nXX\r\n\r\n",
+		"a preface, and then another request": "PRI * HTTP/2.0\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: patience}, Config: &tls.Config{InsecureSkipVerify: true}}
+			conn, err := dialer.DialContext(t.Context(), "tcp", hostPort(server.API))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			conn.SetDeadline(time.Now().Add(patience))
+			io.WriteString(conn, sent)
+			if got, err := io.ReadAll(conn); err != nil && !closed(err) || strings.Contains(string(got), " 200 ") {
+				t.Errorf("%q, %v: the connection is not closed", got, err)
+			}
+		})
+	}
 }

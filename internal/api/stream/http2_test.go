@@ -306,6 +306,41 @@ func TestBackpressure(t *testing.T) {
 			t.Errorf("the outcome is %q", got[0])
 		}
 	})
+	t.Run("a client of a WebSocket that does not read is cut", func(t *testing.T) {
+		b := newBench(t, setup{meter: &meter{padding: strings.Repeat("x", 100_000)}, limits: stream.Limits{Stalled: 300 * time.Millisecond}})
+		address, _ := b.socketURL(t, path, english, 60)
+		conn, second := open(t, address), event(t, silence(1))
+		go func() {
+			for range 600 {
+				if conn.Write(context.Background(), 2, second) != nil {
+					return
+				}
+			}
+		}()
+		if got := b.ended(t, 1); got[0] != "BadRequestException" {
+			t.Errorf("the outcome is %q", got[0])
+		}
+	})
+	t.Run("a client of a WebSocket that is faster than recognition waits", func(t *testing.T) {
+		m := &meter{gate: make(chan struct{})}
+		b := newBench(t, setup{meter: m})
+		address, _ := b.socketURL(t, path, english, 60)
+		conn, frame := open(t, address), event(t, silence(1))
+		sent := 0
+		for {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second) // much longer than a message takes
+			err := conn.Write(ctx, 2, frame)
+			cancel()
+			if err != nil {
+				break
+			}
+			// What the connection's buffers hold on both sides, and one message.
+			if sent += len(frame); sent > 16<<20 {
+				t.Fatalf("%d bytes were taken while nothing was recognised", sent)
+			}
+		}
+		close(m.gate)
+	})
 }
 
 func TestLimits(t *testing.T) {
@@ -401,11 +436,12 @@ func TestAudit(t *testing.T) {
 
 func TestAbruptDisconnects(t *testing.T) {
 	b := newBench(t, setup{most: 200})
+	const broken = 200 // half over each transport
 	before := runtime.NumGoroutine()
 	var wait sync.WaitGroup
-	clients := make(chan *http.Client, 100)
-	for range 10 {
-		for i := range 10 {
+	clients := make(chan *http.Client, broken)
+	for range broken / 20 {
+		for i := range 20 {
 			wait.Go(func() {
 				if i%2 == 0 {
 					client := h2c()
@@ -427,9 +463,9 @@ func TestAbruptDisconnects(t *testing.T) {
 		}
 		wait.Wait()
 	}
-	got := b.ended(t, 100)
-	if n := len(slices.DeleteFunc(slices.Clone(got), func(o string) bool { return o != "disconnected" })); n != 100 {
-		t.Errorf("%d of 100 were told to be disconnected: %v", n, got)
+	got := b.ended(t, broken)
+	if n := len(slices.DeleteFunc(slices.Clone(got), func(o string) bool { return o != "disconnected" })); n != broken {
+		t.Errorf("%d of %d were told to be disconnected: %v", n, broken, got)
 	}
 	close(clients)
 	var all []*http.Client

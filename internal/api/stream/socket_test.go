@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	codec "github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
 	"github.com/coder/websocket"
 
 	"github.com/dictum/dictum/internal/api/stream"
@@ -46,6 +47,46 @@ func TestSocket(t *testing.T) {
 		s := newSigner(t, b, strings.Repeat("0", 64))
 		if got := converse(t, open(t, address), s.seal(t, event(t, silence(1)), time.Now())); got.exception != "InvalidSignatureException" {
 			t.Errorf("%s: %s", got.exception, got.message)
+		}
+	})
+	t.Run("in mid-stream an envelope ends its own stream only", func(t *testing.T) {
+		signing := func() (signer, *websocket.Conn) {
+			address, seed := b.socketURL(t, path, english, 60)
+			return newSigner(t, b, seed), open(t, address)
+		}
+		besideSigner, beside := signing()
+		for name, damage := range map[string]func(s signer) []byte{
+			"out of the chain": func(s signer) []byte {
+				s.GetSignature(t.Context(), nil, nil, time.Now())
+				return s.seal(t, event(t, silence(0.1)), time.Now())
+			},
+			"of a clock that is ahead":  func(s signer) []byte { return s.seal(t, event(t, silence(0.1)), time.Now().Add(20*time.Minute)) },
+			"of a clock that is behind": func(s signer) []byte { return s.seal(t, event(t, silence(0.1)), time.Now().Add(-20*time.Minute)) },
+			"whose audio was changed": func(s signer) []byte {
+				signed := s.seal(t, event(t, silence(0.1)), time.Now())
+				m, err := eventstream.Parse(signed)
+				if err != nil {
+					t.Fatal(err)
+				}
+				date, signature, _ := m.Signature()
+				other := silence(0.1)
+				other[7] = 1
+				return encode(t, codec.Headers{{Name: ":date", Value: codec.TimestampValue(date)}, {Name: ":chunk-signature", Value: codec.BytesValue(signature)}}, event(t, other))
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				s, conn := signing()
+				got := converse(t, conn, s.seal(t, event(t, silence(1)), time.Now()), damage(s))
+				if got.exception != "InvalidSignatureException" || websocket.CloseStatus(got.err) != websocket.StatusNormalClosure {
+					t.Errorf("%s: %s (%v)", got.exception, got.message, got.err)
+				}
+			})
+			if err := beside.Write(t.Context(), websocket.MessageBinary, besideSigner.seal(t, event(t, silence(0.5)), time.Now())); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := converse(t, beside, besideSigner.seal(t, nil, time.Now())); strings.Join(got.finals(), " ") != want || got.exception != "" {
+			t.Errorf("the stream beside: %q, %s: %s", got.finals(), got.exception, got.message)
 		}
 	})
 	t.Run("what is no event of a stream", func(t *testing.T) {

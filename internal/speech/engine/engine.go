@@ -148,7 +148,10 @@ func (e *Engine) loaded(ctx context.Context) (*models, error) {
 		return nil, fmt.Errorf("load speech models from %s (dictum models pull installs them): %w", e.config.Models, err)
 	}
 	e.models = m
-	e.runner.Go(func() { e.run(m) })
+	e.runner.Go(func() {
+		beNice(e.config.Logger)
+		e.run(m)
+	})
 	return m, nil
 }
 
@@ -183,7 +186,12 @@ func (e *Engine) open() (*models, error) {
 	if m.vad, err = vad.Open(filepath.Join(e.config.Models, vadFile)); err != nil {
 		return nil, err
 	}
-	if m.whisper, err = whisper.Open(filepath.Join(e.config.Models, e.config.Model), e.config.Threads); err != nil {
+	var opening sync.WaitGroup
+	opening.Go(func() {
+		beNice(e.config.Logger) // the runtime's threads are as nice as the one that opens the model
+		m.whisper, err = whisper.Open(filepath.Join(e.config.Models, e.config.Model), e.config.Threads)
+	})
+	if opening.Wait(); err != nil {
 		return nil, errors.Join(err, m.close())
 	}
 	if m.batch, err = m.whisper.NewBatch(e.config.Rows); err != nil {

@@ -95,8 +95,8 @@ func (e *Engine) run(m *models) {
 type runner struct {
 	engine *Engine
 	models *models
-	// live are windows of live sessions, other all others. Each has a batch, so that what is live is decoded without
-	// those beside it, in a quarter of the time.
+	// live are windows of live sessions, other all others. Each has a batch, so that steps of what is live do not take
+	// the time of those beside it.
 	live, other side
 	// beside counts steps of live rows since the others were given room.
 	beside int

@@ -28,8 +28,8 @@ func (e *English) Recognize(ctx context.Context, u Utterance) (Hypothesis, error
 	leave, err := e.Lane.Enter(entering, u.Final)
 	cancel()
 	if err != nil {
-		if ctx.Err() == nil { // others are served: this partial is left out, and the audio goes on
-			return Hypothesis{}, nil
+		if ctx.Err() == nil { // others are served, and the audio goes on
+			return Hypothesis{LeftOut: true}, nil
 		}
 		return Hypothesis{}, err
 	}

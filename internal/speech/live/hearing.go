@@ -63,8 +63,9 @@ type hearing struct {
 
 	number  int
 	text    settled
-	decoded int // the place up to which the last text was made
-	hushed  int // lastEnd for which guess was made in the pause after it
+	decoded int  // the place up to which the last text was made
+	leftOut bool // the last partial was
+	hushed  int  // lastEnd for which guess was made in the pause after it
 	guess   Hypothesis
 	draft   []int // the last one of the utterance
 	told    int   // the place before which finals have been given
@@ -172,7 +173,9 @@ func (h *hearing) recognise(ctx context.Context) error {
 	if h.cost > 0 {
 		due = max(slowCadence, int(slowness*h.cost.Seconds()*second))
 	}
-	if h.speaking && h.place()-h.lastEnd < hush && h.place()-max(h.decoded, h.start) >= due {
+	again := h.leftOut
+	h.leftOut = false
+	if h.speaking && h.place()-h.lastEnd < hush && (again || h.place()-max(h.decoded, h.start) >= due) {
 		return h.partial(ctx, h.place(), false)
 	}
 	return nil
@@ -197,7 +200,7 @@ func (h *hearing) partial(ctx context.Context, end int, pause bool) error {
 	if h.cost = 0; guess.Costly {
 		h.cost = time.Since(began)
 	}
-	h.guess = guess
+	h.guess, h.leftOut = guess, guess.LeftOut
 	if guess.Draft != nil {
 		h.draft = guess.Draft
 	}

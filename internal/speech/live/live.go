@@ -65,6 +65,8 @@ type Hypothesis struct {
 	Unsure   bool
 	// Languages are the scores when the language was identified, in descending order.
 	Languages []speech.LanguageScore
+	// LeftOut tells that nothing was tried, after some time, since there was too much to do. Only a quick text may be.
+	LeftOut bool
 }
 
 // Options are what a session is made of.
@@ -230,16 +232,19 @@ func (s *session) emit(r speech.LiveResult) error {
 // less often.
 func (s *session) run(h *hearing) error {
 	for {
-		select {
-		case part, ok := <-s.audio:
-			if !ok {
-				return h.end(s.ctx)
+		// A partial that was left out is tried again, whether more is said or not.
+		if !h.leftOut {
+			select {
+			case part, ok := <-s.audio:
+				if !ok {
+					return h.end(s.ctx)
+				}
+				if err := h.hear(s.ctx, part); err != nil {
+					return err
+				}
+			case <-s.ctx.Done():
+				return s.ctx.Err()
 			}
-			if err := h.hear(s.ctx, part); err != nil {
-				return err
-			}
-		case <-s.ctx.Done():
-			return s.ctx.Err()
 		}
 		for waiting := true; waiting; {
 			select {
