@@ -187,6 +187,7 @@ def live(run) -> None:
     report.section("Live: word errors of finals, %, beside models offline on whole utterances", "", "words", "finals", "same, offline", "difference", "Whisper, offline")
     for (language, n), (recordings, texts) in heard.items():
         facts["word_errors"][f"{n} x {language}"] = shared.words_row(f"{n} x {language}", recordings, texts)
+    shared.save("live", facts)
     peers(shared, ours, facts)
     shared.save("live", facts)
 

@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"cmp"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -16,17 +15,13 @@ var config = console.Config{
 }
 
 // get asks a console for a page at a host.
-func get(t *testing.T, c console.Config, host, path string) (*http.Response, string) {
+func get(t *testing.T, c console.Config, host, path string) (*httptest.ResponseRecorder, string) {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
 	r.Host = host
 	w := httptest.NewRecorder()
 	console.Handler(c).ServeHTTP(w, r)
-	body, err := io.ReadAll(w.Result().Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w.Result(), string(body)
+	return w, w.Body.String()
 }
 
 func TestPages(t *testing.T) {
@@ -35,8 +30,8 @@ func TestPages(t *testing.T) {
 		"/live": {`content="wss://127.0.0.1:7600"`, "1.2.3", "<option>fr-CA</option>", `value="PHONE"`, `value="eu-west-1"`},
 	} {
 		answer, body := get(t, config, "localhost:7601", path)
-		if kind := answer.Header.Get("Content-Type"); answer.StatusCode != http.StatusOK || kind != "text/html; charset=utf-8" {
-			t.Errorf("%s answers %d, %s", path, answer.StatusCode, kind)
+		if kind := answer.Header().Get("Content-Type"); answer.Code != http.StatusOK || kind != "text/html; charset=utf-8" {
+			t.Errorf("%s answers %d, %s", path, answer.Code, kind)
 		}
 		for _, want := range wants {
 			if !strings.Contains(body, want) {
@@ -48,7 +43,7 @@ func TestPages(t *testing.T) {
 				t.Errorf("%s has %s, which its policy forbids", path, inline)
 			}
 		}
-		h := answer.Header
+		h := answer.Header()
 		policy := h.Get("Content-Security-Policy")
 		for _, want := range []string{"default-src 'none'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"} {
 			if !strings.Contains(policy, want) || strings.Contains(policy, "unsafe") {
@@ -59,11 +54,11 @@ func TestPages(t *testing.T) {
 			t.Errorf("%s has the headers %v", path, h)
 		}
 	}
-	if answer, _ := get(t, config, "localhost", "/elsewhere"); answer.StatusCode != http.StatusNotFound {
-		t.Errorf("/elsewhere answers %d", answer.StatusCode)
+	if answer, _ := get(t, config, "localhost", "/elsewhere"); answer.Code != http.StatusNotFound {
+		t.Errorf("/elsewhere answers %d", answer.Code)
 	}
 	answer, _ := get(t, config, "localhost", "/live")
-	if policy := answer.Header.Get("Permissions-Policy"); !strings.Contains(policy, "microphone=(self)") {
+	if policy := answer.Header().Get("Permissions-Policy"); !strings.Contains(policy, "microphone=(self)") {
 		t.Errorf("the live page has the permissions %s", policy)
 	}
 }
@@ -85,7 +80,7 @@ func TestLivePageReachesTheAPI(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer, body := get(t, console.Config{API: c.api, Anywhere: c.anywhere}, c.host, "/live")
-			if policy := answer.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "connect-src "+cmp.Or(c.source, c.want)+";") || !strings.Contains(body, `content="`+c.want+`"`) {
+			if policy := answer.Header().Get("Content-Security-Policy"); !strings.Contains(policy, "connect-src "+cmp.Or(c.source, c.want)+";") || !strings.Contains(body, `content="`+c.want+`"`) {
 				t.Errorf("the policy is %s, want %s", policy, c.want)
 			}
 		})
@@ -97,9 +92,9 @@ func TestAssets(t *testing.T) {
 		"/assets/live.mjs": "text/javascript; charset=utf-8", "/assets/live.css": "text/css; charset=utf-8", "/assets/dictum.svg": "image/svg+xml",
 	} {
 		answer, body := get(t, config, "localhost", path)
-		h := answer.Header
+		h := answer.Header()
 		if h.Get("Content-Type") != kind || h.Get("X-Content-Type-Options") != "nosniff" || len(body) == 0 || h.Get("Etag") == "" {
-			t.Errorf("%s answers %d with %v", path, answer.StatusCode, h)
+			t.Errorf("%s answers %d with %v", path, answer.Code, h)
 		}
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
 		r.Header.Set("If-None-Match", h.Get("Etag"))
@@ -109,7 +104,7 @@ func TestAssets(t *testing.T) {
 			t.Errorf("%s answers %d to one who has it", path, w.Code)
 		}
 	}
-	if answer, _ := get(t, config, "localhost", "/assets/"); answer.StatusCode != http.StatusNotFound {
-		t.Errorf("the folder answers %d", answer.StatusCode)
+	if answer, _ := get(t, config, "localhost", "/assets/"); answer.Code != http.StatusNotFound {
+		t.Errorf("the folder answers %d", answer.Code)
 	}
 }

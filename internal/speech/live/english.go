@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/dictum/dictum/internal/speech"
@@ -28,28 +29,35 @@ func (e *English) Recognize(ctx context.Context, u Utterance) (Hypothesis, error
 	leave, err := e.Lane.Enter(entering, u.Final)
 	cancel()
 	if err != nil {
-		if ctx.Err() == nil { // others are served: this partial is left out, and the audio goes on
-			return Hypothesis{}, nil
+		if ctx.Err() == nil { // others are served, and the audio goes on
+			return Hypothesis{LeftOut: true}, nil
 		}
 		return Hypothesis{}, err
 	}
 	defer leave()
-	encoding, err := e.Model.Encode(ctx, u.Samples)
+	text := moonshine.Text{Prefix: u.BeforeDraft, Draft: u.Draft}
+	encoding, err := e.Model.Encode(ctx, slices.Concat(u.Before, u.Samples))
 	if err != nil {
 		return Hypothesis{}, err
 	}
-	h, err := encoding.Decode(ctx, moonshine.Text{Draft: u.Draft})
+	h, err := encoding.Decode(ctx, text)
 	if err := errors.Join(err, encoding.Release()); err != nil {
 		return Hypothesis{}, err
 	}
-	return Hypothesis{Items: items(h, u), Credible: h.Credible(), Draft: h.IDs, Best: true, Language: "en"}, nil
+	return Hypothesis{Items: items(h, u), Credible: h.Credible(), Draft: h.IDs[len(text.Prefix):], Best: true, Language: "en"}, nil
 }
 
-// items are the words of a text, with times in the utterance.
+// items are the words of a text after what was said before, with times in the utterance.
 func items(h moonshine.Hypothesis, u Utterance) []speech.Item {
 	spans := make([]align.Interval, len(u.Speech))
 	for i, s := range u.Speech {
-		spans[i] = align.Interval{Start: s.Start, End: s.End}
+		spans[i] = align.Interval{Start: s.Start + len(u.Before), End: s.End + len(u.Before)}
 	}
-	return h.Items(spans)
+	out := h.Items(spans)
+	for i := range out {
+		if w := &out[i]; w.Kind == speech.Word {
+			w.Start, w.End = max(0, w.Start-at(len(u.Before))), max(minWord, w.End-at(len(u.Before)))
+		}
+	}
+	return out
 }

@@ -41,6 +41,9 @@ const (
 	// slowCadence is the least cadence where recognition is costly; it is also slowness times as long as that takes.
 	slowCadence = second * 2 / 5
 	slowness    = 1.5
+	// What was said before helps while no more than recent lies between, and both are not longer than remembered.
+	recent     = second * 3 / 2
+	remembered = second * 10
 	// least is the least speech that anything is made of.
 	least = second / 5
 )
@@ -63,11 +66,16 @@ type hearing struct {
 
 	number  int
 	text    settled
-	decoded int // the place up to which the last text was made
-	hushed  int // lastEnd for which guess was made in the pause after it
+	decoded int  // the place up to which the last text was made
+	leftOut bool // the last partial was
+	hushed  int  // lastEnd for which guess was made in the pause after it
 	guess   Hypothesis
 	draft   []int // the last one of the utterance
 	told    int   // the place before which finals have been given
+
+	// before is the audio of the last final, which ended at told, and beforeDraft its Draft.
+	before      []float32
+	beforeDraft []int
 
 	language  string
 	languages []speech.LanguageScore
@@ -172,7 +180,9 @@ func (h *hearing) recognise(ctx context.Context) error {
 	if h.cost > 0 {
 		due = max(slowCadence, int(slowness*h.cost.Seconds()*second))
 	}
-	if h.speaking && h.place()-h.lastEnd < hush && h.place()-max(h.decoded, h.start) >= due {
+	again := h.leftOut
+	h.leftOut = false
+	if h.speaking && h.place()-h.lastEnd < hush && (again || h.place()-max(h.decoded, h.start) >= due) {
 		return h.partial(ctx, h.place(), false)
 	}
 	return nil
@@ -182,8 +192,9 @@ func (h *hearing) recognise(ctx context.Context) error {
 func (h *hearing) partial(ctx context.Context, end int, pause bool) error {
 	h.decoded = end
 	u := h.utterance(end)
-	u.Final = pause
-	if !pause { // what may become a final does not depend on the partials before
+	if u.Final = pause; pause {
+		h.recall(&u)
+	} else { // what may become a final does not depend on the partials before
 		u.Draft = h.draft
 	}
 	if u.Spoken() < least {
@@ -197,7 +208,7 @@ func (h *hearing) partial(ctx context.Context, end int, pause bool) error {
 	if h.cost = 0; guess.Costly {
 		h.cost = time.Since(began)
 	}
-	h.guess = guess
+	h.guess, h.leftOut = guess, guess.LeftOut
 	if guess.Draft != nil {
 		h.draft = guess.Draft
 	}
@@ -256,6 +267,7 @@ func (h *hearing) quietest(from, to int) int {
 func (h *hearing) final(ctx context.Context, end int) error {
 	u := h.utterance(end)
 	u.Final = true
+	h.recall(&u)
 	var guess Hypothesis
 	if h.hushed == h.lastEnd && h.guess.Best {
 		guess = h.guess // nothing has been said since
@@ -272,7 +284,7 @@ func (h *hearing) final(ctx context.Context, end int) error {
 		if len(h.text.items) == 0 {
 			return nil
 		}
-		guess.Items = h.text.items
+		guess.Items, guess.Draft = h.text.items, nil
 	} else {
 		guess, refined = h.improved(ctx, guess)
 		guess.Items = h.text.last(shifted(guess.Items, h.start))
@@ -284,6 +296,7 @@ func (h *hearing) final(ctx context.Context, end int) error {
 			return err
 		}
 	}
+	h.before, h.beforeDraft = slices.Clone(u.Samples), guess.Draft
 	h.text.items = guess.Items
 	if err := h.tell(end, guess, false, speakers); err != nil {
 		return err
@@ -292,6 +305,14 @@ func (h *hearing) final(ctx context.Context, end int) error {
 		h.options.Told(Report{Speech: at(end - h.start), Refined: refined, Delay: time.Since(h.endCame)})
 	}
 	return nil
+}
+
+// recall gives an utterance what was said just before.
+func (h *hearing) recall(u *Utterance) {
+	if h.beforeDraft == nil || h.start-h.told > recent || len(h.before)+len(u.Samples) > remembered {
+		return
+	}
+	u.Before, u.BeforeDraft = h.before, h.beforeDraft
 }
 
 // tell gives a result.

@@ -32,6 +32,10 @@ type Utterance struct {
 	Speech []vad.Span
 	// Draft is the Draft of the last hypothesis of this utterance.
 	Draft []int
+	// Before is what was said just before, of which BeforeDraft is the Draft: short utterances are recognised better with
+	// it. It is for finals only, and nil when there is none.
+	Before      []float32
+	BeforeDraft []int
 	// Final tells that the speaker has paused: the text is to be as good as can be. Otherwise it is to be quick.
 	Final bool
 }
@@ -65,6 +69,8 @@ type Hypothesis struct {
 	Unsure   bool
 	// Languages are the scores when the language was identified, in descending order.
 	Languages []speech.LanguageScore
+	// LeftOut tells that nothing was tried, after some time, since there was too much to do. Only a quick text may be.
+	LeftOut bool
 }
 
 // Options are what a session is made of.
@@ -230,16 +236,19 @@ func (s *session) emit(r speech.LiveResult) error {
 // less often.
 func (s *session) run(h *hearing) error {
 	for {
-		select {
-		case part, ok := <-s.audio:
-			if !ok {
-				return h.end(s.ctx)
+		// A partial that was left out is tried again, whether more is said or not.
+		if !h.leftOut {
+			select {
+			case part, ok := <-s.audio:
+				if !ok {
+					return h.end(s.ctx)
+				}
+				if err := h.hear(s.ctx, part); err != nil {
+					return err
+				}
+			case <-s.ctx.Done():
+				return s.ctx.Err()
 			}
-			if err := h.hear(s.ctx, part); err != nil {
-				return err
-			}
-		case <-s.ctx.Done():
-			return s.ctx.Err()
 		}
 		for waiting := true; waiting; {
 			select {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -242,4 +243,34 @@ func TestLaneYieldsToFinalsForLonger(t *testing.T) {
 	}
 	defer leave()
 	lane.Yield(ended, time.Hour, time.Hour)
+}
+
+// busy is a recogniser that has no time for the first partials.
+type busy struct {
+	live.Recognizer
+	times atomic.Int32
+}
+
+func (b *busy) Recognize(ctx context.Context, u live.Utterance) (live.Hypothesis, error) {
+	if !u.Final && b.times.Add(-1) >= 0 {
+		time.Sleep(10 * time.Millisecond) // as long as it waits
+		return live.Hypothesis{LeftOut: true}, nil
+	}
+	return b.Recognizer.Recognize(ctx, u)
+}
+
+func TestAPartialThatWasLeftOutIsMadeUp(t *testing.T) {
+	r := &busy{Recognizer: &recorder{text: "some words"}}
+	r.times.Store(20)
+	l, _ := begin(t, r, speech.StabilityNone)
+	defer l.Close()
+	// Audio stops within speech.
+	if err := l.Write(t.Context(), reading(t)[:3*speech.SampleRate]); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if got, err := l.Next(ctx); err != nil || !got.Partial {
+		t.Errorf("%+v, %v", got, err)
+	}
 }

@@ -52,7 +52,7 @@ func (e *Encoding) Decode(ctx context.Context, known Text) (h Hypothesis, err er
 			h, err = Hypothesis{}, fmt.Errorf("decode utterance: %w", err)
 		}
 	}()
-	h = Hypothesis{samples: e.samples, states: e.states}
+	h = Hypothesis{samples: e.samples, states: e.states, prefix: len(known.Prefix)}
 	run := &reading{encoding: e}
 	defer func() { err = errors.Join(err, closeAll(run.views)) }()
 

@@ -12,7 +12,7 @@ import (
 
 // Hypothesis is what the model makes of an utterance.
 type Hypothesis struct {
-	// IDs are the tokens, a prefix included, Tokens their bytes, with spaces, and LogProbs their natural log
+	// IDs are the tokens, a prefix included (Text.Prefix), Tokens their bytes, with spaces, and LogProbs their natural log
 	// probabilities.
 	IDs      []int
 	Tokens   [][]byte
@@ -21,6 +21,7 @@ type Hypothesis struct {
 	Cut bool
 
 	samples, states int
+	prefix          int // tokens
 	attention       []float32
 }
 
@@ -28,25 +29,25 @@ func (h *Hypothesis) add(m *Model, id int, logProb float64) {
 	h.IDs, h.Tokens, h.LogProbs = append(h.IDs, id), append(h.Tokens, m.vocabulary[id]), append(h.LogProbs, logProb)
 }
 
-// Text is the text.
+// Text is the text after the prefix.
 func (h *Hypothesis) Text() string {
 	var b strings.Builder
-	for _, t := range h.Tokens {
+	for _, t := range h.Tokens[h.prefix:] {
 		b.Write(t)
 	}
 	return strings.TrimSpace(b.String())
 }
 
-// MeanLogProb is the mean log probability of the tokens, zero without any.
+// MeanLogProb is the mean log probability of the tokens after the prefix, zero without any.
 func (h *Hypothesis) MeanLogProb() float64 {
-	if len(h.LogProbs) == 0 {
+	if len(h.LogProbs) == h.prefix {
 		return 0
 	}
 	sum := 0.0
-	for _, p := range h.LogProbs {
+	for _, p := range h.LogProbs[h.prefix:] {
 		sum += p
 	}
-	return sum / float64(len(h.LogProbs))
+	return sum / float64(len(h.LogProbs)-h.prefix)
 }
 
 // When a text counts as said. What the model makes of silence, noise and music ("You", "Thank you for watching!") is either
@@ -68,19 +69,19 @@ func (h *Hypothesis) focus() float64 {
 	heads, steps := len(spec.Moonshine.AlignmentHeads), len(h.IDs)+1
 	total := 0.0
 	for head := range heads {
-		for step := range steps - 1 { // not the end, which looks behind the speech
+		for step := h.prefix; step < steps-1; step++ { // not the end, which looks behind the speech
 			row := h.attention[(head*steps+step)*h.states:][:h.states]
 			total += math.Exp(logProb(row, best(row)))
 		}
 	}
-	return total / float64(max(1, heads*(steps-1)))
+	return total / float64(max(1, heads*(steps-1-h.prefix)))
 }
 
-// Items splits the text into words, with times from the beginning of the utterance and confidences, and marks. Spans are
+// Items splits the text after the prefix into words, with times from the beginning of the utterance and confidences, and marks. Spans are
 // the parts of the utterance that have speech, in samples, nil when that is not known: a word is not longer than it
 // needs to be to reach them.
 func (h *Hypothesis) Items(spans []align.Interval) []speech.Item {
-	if len(h.IDs) == 0 {
+	if len(h.IDs) == h.prefix {
 		return nil
 	}
 	s := spec.Moonshine
@@ -91,16 +92,19 @@ func (h *Hypothesis) Items(spans []align.Interval) []speech.Item {
 		starts = append(starts, min(state*s.SamplesPerState, h.samples))
 	}
 	starts = append(starts, h.samples)
-	pieces := align.Times(align.Split(h.Tokens), starts, spans, h.samples)
-	items := make([]speech.Item, len(pieces))
-	for i, p := range pieces {
-		items[i] = speech.Item{Text: p.Text, NoSpaceBefore: p.NoSpaceBefore}
-		if p.Punctuation {
-			items[i].Kind = speech.Punctuation
+	var items []speech.Item
+	for _, p := range align.Times(align.Split(h.Tokens), starts, spans, h.samples) {
+		if p.First < h.prefix {
 			continue
 		}
-		items[i].Start, items[i].End = duration(p.Start), duration(p.End)
-		items[i].Confidence = confidence(h.LogProbs[p.First : p.Last+1])
+		item := speech.Item{Text: p.Text, NoSpaceBefore: p.NoSpaceBefore}
+		if p.Punctuation {
+			item.Kind = speech.Punctuation
+		} else {
+			item.Start, item.End = duration(p.Start), duration(p.End)
+			item.Confidence = confidence(h.LogProbs[p.First : p.Last+1])
+		}
+		items = append(items, item)
 	}
 	return items
 }

@@ -234,8 +234,15 @@ func TestPrefixIsGoneOnFrom(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if h.Text() != whole.Text() || len(h.LogProbs) != len(h.IDs) || len(h.Items(nil)) != len(whole.Items(nil)) {
-				t.Errorf("%q, not %q", h.Text(), whole.Text())
+			if !slices.Equal(h.IDs, whole.IDs) || len(h.LogProbs) != len(h.IDs) || n < len(whole.IDs) && !h.Credible() {
+				t.Errorf("%v, not %v", h.IDs, whole.IDs)
+			}
+			if !strings.HasSuffix(whole.Text(), h.Text()) {
+				t.Errorf("%q is not the end of %q", h.Text(), whole.Text())
+			}
+			all, rest := whole.Items(nil), h.Items(nil)
+			if all = all[max(0, len(all)-len(rest)):]; !slices.EqualFunc(rest, all, sameWord) {
+				t.Errorf("%v, not the last ones of %v", rest, all)
 			}
 		})
 	}
@@ -250,6 +257,11 @@ func TestPrefixIsGoneOnFrom(t *testing.T) {
 			}
 		})
 	}
+}
+
+// sameWord compares without the last bits of confidences, which differ with what is read at once.
+func sameWord(a, b speech.Item) bool {
+	return a.Text == b.Text && (a.Start-b.Start).Abs() <= 50*time.Millisecond && math.Abs(a.Confidence-b.Confidence) < 0.02
 }
 
 // TestDraftSavesTimeOnly holds that a text does not depend on what was expected.
@@ -286,11 +298,13 @@ func TestDraftSavesTimeOnly(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if !slices.Equal(h.IDs, whole.IDs) || len(h.LogProbs) != len(h.IDs) || h.Credible() != whole.Credible() {
+				if !slices.Equal(h.IDs, whole.IDs) || len(h.LogProbs) != len(h.IDs) || len(h.IDs) > prefix && h.Credible() != whole.Credible() {
 					t.Fatalf("%q, not %q", h.Text(), whole.Text())
 				}
-				for i, item := range h.Items(nil) {
-					if d := item.Start - want[i].Start; item.Text != want[i].Text || d.Abs() > 50*time.Millisecond {
+				rest := h.Items(nil)
+				want := want[len(want)-len(rest):]
+				for i, item := range rest {
+					if !sameWord(item, want[i]) {
 						t.Errorf("%q at %v, not %q at %v", item.Text, item.Start, want[i].Text, want[i].Start)
 					}
 				}
