@@ -35,8 +35,9 @@ func (e *English) Recognize(ctx context.Context, u Utterance) (Hypothesis, error
 		return Hypothesis{}, err
 	}
 	defer leave()
-	text := moonshine.Text{Prefix: u.BeforeDraft, Draft: u.Draft}
-	encoding, err := e.Model.Encode(ctx, slices.Concat(u.Before, u.Samples))
+	before, text := u.Before, moonshine.Text{Prefix: u.Before.Draft, Draft: u.Draft}
+	samples := slices.Concat(before.Samples, u.Samples)
+	encoding, err := e.Model.Encode(ctx, samples)
 	if err != nil {
 		return Hypothesis{}, err
 	}
@@ -44,19 +45,34 @@ func (e *English) Recognize(ctx context.Context, u Utterance) (Hypothesis, error
 	if err := errors.Join(err, encoding.Release()); err != nil {
 		return Hypothesis{}, err
 	}
-	return Hypothesis{Items: items(h, u), Credible: h.Credible(), Draft: h.IDs[len(text.Prefix):], Best: true, Language: "en"}, nil
+	out := Hypothesis{Items: items(h, u), Credible: h.Credible(), Draft: h.IDs[len(text.Prefix):], Best: true, Language: "en"}
+	if u.Final {
+		from, ids := h.Tail(contextLength)
+		if len(ids) == 0 {
+			return out, nil
+		}
+		out.Context = Context{Samples: slices.Clone(samples[max(0, from-contextLead):]), Draft: ids}
+	}
+	return out, nil
 }
+
+const (
+	// contextLength is how much speech is remembered for the next utterance.
+	contextLength = 4 * speech.SampleRate
+	// contextLead is what is remembered before it, since words begin softly.
+	contextLead = speech.SampleRate / 20
+)
 
 // items are the words of a text after what was said before, with times in the utterance.
 func items(h moonshine.Hypothesis, u Utterance) []speech.Item {
 	spans := make([]align.Interval, len(u.Speech))
 	for i, s := range u.Speech {
-		spans[i] = align.Interval{Start: s.Start + len(u.Before), End: s.End + len(u.Before)}
+		spans[i] = align.Interval{Start: s.Start + len(u.Before.Samples), End: s.End + len(u.Before.Samples)}
 	}
 	out := h.Items(spans)
 	for i := range out {
 		if w := &out[i]; w.Kind == speech.Word {
-			w.Start, w.End = max(0, w.Start-at(len(u.Before))), max(minWord, w.End-at(len(u.Before)))
+			w.Start, w.End = max(0, w.Start-at(len(u.Before.Samples))), max(minWord, w.End-at(len(u.Before.Samples)))
 		}
 	}
 	return out

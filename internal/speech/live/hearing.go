@@ -73,9 +73,8 @@ type hearing struct {
 	draft   []int // the last one of the utterance
 	told    int   // the place before which finals have been given
 
-	// before is the audio of the last final, which ended at told, and beforeDraft its Draft.
-	before      []float32
-	beforeDraft []int
+	// context is that of the last final, which ended at told.
+	context Context
 
 	language  string
 	languages []speech.LanguageScore
@@ -192,9 +191,7 @@ func (h *hearing) recognise(ctx context.Context) error {
 func (h *hearing) partial(ctx context.Context, end int, pause bool) error {
 	h.decoded = end
 	u := h.utterance(end)
-	if u.Final = pause; pause {
-		h.recall(&u)
-	} else { // what may become a final does not depend on the partials before
+	if u.Final = pause; !pause { // what may become a final does not depend on the partials before
 		u.Draft = h.draft
 	}
 	if u.Spoken() < least {
@@ -267,7 +264,6 @@ func (h *hearing) quietest(from, to int) int {
 func (h *hearing) final(ctx context.Context, end int) error {
 	u := h.utterance(end)
 	u.Final = true
-	h.recall(&u)
 	var guess Hypothesis
 	if h.hushed == h.lastEnd && h.guess.Best {
 		guess = h.guess // nothing has been said since
@@ -284,7 +280,7 @@ func (h *hearing) final(ctx context.Context, end int) error {
 		if len(h.text.items) == 0 {
 			return nil
 		}
-		guess.Items, guess.Draft = h.text.items, nil
+		guess.Items, guess.Context = h.text.items, Context{}
 	} else {
 		guess, refined = h.improved(ctx, guess)
 		guess.Items = h.text.last(shifted(guess.Items, h.start))
@@ -296,7 +292,7 @@ func (h *hearing) final(ctx context.Context, end int) error {
 			return err
 		}
 	}
-	h.before, h.beforeDraft = slices.Clone(u.Samples), guess.Draft
+	h.context = guess.Context
 	h.text.items = guess.Items
 	if err := h.tell(end, guess, false, speakers); err != nil {
 		return err
@@ -305,14 +301,6 @@ func (h *hearing) final(ctx context.Context, end int) error {
 		h.options.Told(Report{Speech: at(end - h.start), Refined: refined, Delay: time.Since(h.endCame)})
 	}
 	return nil
-}
-
-// recall gives an utterance what was said just before.
-func (h *hearing) recall(u *Utterance) {
-	if h.beforeDraft == nil || h.start-h.told > recent || len(h.before)+len(u.Samples) > remembered {
-		return
-	}
-	u.Before, u.BeforeDraft = h.before, h.beforeDraft
 }
 
 // tell gives a result.
@@ -345,6 +333,9 @@ func (h *hearing) tell(end int, guess Hypothesis, partial bool, speakers []int) 
 func (h *hearing) utterance(end int) Utterance {
 	u := Utterance{
 		Start: h.start, Samples: h.audio[h.start-h.base : end-h.base],
+	}
+	if h.start-h.told <= recent && len(h.context.Samples)+len(u.Samples) <= remembered {
+		u.Before = h.context
 	}
 	for i := (h.start - h.base) / frame; i*frame < end-h.base; i++ {
 		if h.probs[i] < goesOn {

@@ -32,10 +32,8 @@ type Utterance struct {
 	Speech []vad.Span
 	// Draft is the Draft of the last hypothesis of this utterance.
 	Draft []int
-	// Before is what was said just before, of which BeforeDraft is the Draft: short utterances are recognised better with
-	// it. It is for finals only, and nil when there is none.
-	Before      []float32
-	BeforeDraft []int
+	// Before is what was said just before: short utterances are recognised better with it. It is empty when there is none.
+	Before Context
 	// Final tells that the speaker has paused: the text is to be as good as can be. Otherwise it is to be quick.
 	Final bool
 }
@@ -49,6 +47,12 @@ func (u *Utterance) Spoken() int {
 	return n
 }
 
+// Context is speech and what was recognised in it.
+type Context struct {
+	Samples []float32
+	Draft   []int
+}
+
 // Hypothesis is the text of an utterance.
 type Hypothesis struct {
 	// Items have times from the beginning of Samples.
@@ -57,6 +61,8 @@ type Hypothesis struct {
 	Credible bool
 	// Draft is whatever saves the recogniser time with more of the same utterance.
 	Draft []int
+	// Context is, of a final, what the next utterance may be recognised with.
+	Context Context
 	// Best tells that a final would have the same text.
 	Best bool
 	// Costly tells that it took much of the machine: partials then come less often.

@@ -77,23 +77,12 @@ func (h *Hypothesis) focus() float64 {
 	return total / float64(max(1, heads*(steps-1-h.prefix)))
 }
 
-// Items splits the text after the prefix into words, with times from the beginning of the utterance and confidences, and marks. Spans are
-// the parts of the utterance that have speech, in samples, nil when that is not known: a word is not longer than it
-// needs to be to reach them.
+// Items splits the text after the prefix into words, with times from the beginning of the utterance and confidences, and
+// marks. Spans are the parts of the utterance that have speech, in samples, nil when that is not known: a word is not longer
+// than it needs to be to reach them.
 func (h *Hypothesis) Items(spans []align.Interval) []speech.Item {
-	if len(h.IDs) == h.prefix {
-		return nil
-	}
-	s := spec.Moonshine
-	path := align.Path(h.attention, len(s.AlignmentHeads), len(h.IDs)+1, h.states,
-		(h.samples+s.SamplesPerState-1)/s.SamplesPerState, 0)
-	starts := make([]int, 0, len(path)+1)
-	for _, state := range path {
-		starts = append(starts, min(state*s.SamplesPerState, h.samples))
-	}
-	starts = append(starts, h.samples)
 	var items []speech.Item
-	for _, p := range align.Times(align.Split(h.Tokens), starts, spans, h.samples) {
+	for _, p := range h.timed(spans) {
 		if p.First < h.prefix {
 			continue
 		}
@@ -107,6 +96,32 @@ func (h *Hypothesis) Items(spans []align.Interval) []speech.Item {
 		items = append(items, item)
 	}
 	return items
+}
+
+// Tail is the end of the text, a prefix included, that was said in the last so many samples: where it begins in the
+// utterance, and its tokens.
+func (h *Hypothesis) Tail(samples int) (from int, ids []int) {
+	for _, p := range h.timed(nil) {
+		if !p.Punctuation && !p.NoSpaceBefore && p.Start >= h.samples-samples {
+			return p.Start, h.IDs[p.First:]
+		}
+	}
+	return h.samples, nil
+}
+
+// timed are the words and marks of the whole text.
+func (h *Hypothesis) timed(spans []align.Interval) []align.Timed {
+	if len(h.IDs) == h.prefix {
+		return nil
+	}
+	s := spec.Moonshine
+	path := align.Path(h.attention, len(s.AlignmentHeads), len(h.IDs)+1, h.states,
+		(h.samples+s.SamplesPerState-1)/s.SamplesPerState, 0)
+	starts := make([]int, 0, len(path)+1)
+	for _, state := range path {
+		starts = append(starts, min(state*s.SamplesPerState, h.samples))
+	}
+	return align.Times(align.Split(h.Tokens), append(starts, h.samples), spans, h.samples)
 }
 
 func duration(samples int) time.Duration {
