@@ -105,6 +105,7 @@ def align(clips: list[Clip], weights: pathlib.Path, threads: int, cache: pathlib
         done = subprocess.run(command, input=json.dumps(unknown), stdout=subprocess.PIPE, text=True, check=True)
         for path, found in zip(unknown, json.loads(done.stdout)):
             places[path].write_text(json.dumps(found), encoding="utf-8")
+    from .latency import matches  # which needs these words
     for clip in clips:
         found = json.loads(places[clip.path].read_text(encoding="utf-8"))
         clip.whisper, clip.pieces = found["text"], [tuple(p) for p in found["pieces"]]
@@ -112,6 +113,10 @@ def align(clips: list[Clip], weights: pathlib.Path, threads: int, cache: pathlib
         for text, start, end in found["words"]:
             if plain(text):
                 clip.words.append(_within(plain(text), start, end, found["speech"]))
+        # What Whisper hears otherwise than the clip's text says, nobody can be late with.
+        said = {i for i, _ in matches([w.text for w in clip.words], [plain(w) for w in re.sub("[-\u2010-\u2015]", " ", clip.text).split()])}
+        for i, word in enumerate(clip.words):
+            word.sure = word.sure and i in said
 
 
 def _within(word: str, start: float, end: float, speech: list[tuple[float, float]]) -> Word:

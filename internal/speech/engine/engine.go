@@ -118,7 +118,7 @@ func New(config Config) (*Engine, error) {
 	if config.Logger == nil {
 		config.Logger = slog.Default()
 	}
-	e := &Engine{config: config, queue: newQueue(), lane: live.NewLane(1), load: make(chan struct{}, 1), stopped: make(chan struct{})}
+	e := &Engine{config: config, queue: newQueue(), lane: live.NewLane(max(1, config.Threads)), load: make(chan struct{}, 1), stopped: make(chan struct{})}
 	e.ctx, e.close = context.WithCancel(context.Background())
 	return e, nil
 }

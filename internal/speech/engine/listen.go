@@ -76,7 +76,7 @@ func (e *Engine) english(ctx context.Context) (live.Recognizer, error) {
 		return nil, fmt.Errorf("engine is closed: %w", speech.ErrInterrupted)
 	}
 	if e.models.english == nil {
-		m, err := moonshine.Open(filepath.Join(e.config.Models, moonshineDir), e.config.Threads)
+		m, err := moonshine.Open(filepath.Join(e.config.Models, moonshineDir), 1)
 		if err != nil {
 			return nil, fmt.Errorf("load live model from %s (dictum models pull installs it): %w", e.config.Models, err)
 		}

@@ -17,16 +17,19 @@ type English struct {
 	Lane  *Lane
 }
 
-// patience is how long a partial result waits for the model: who waits hears no pause in the meantime.
+// patience is how long a partial result waits for the model: who waits hears no pause in the meantime. It keeps its place
+// by Utterance.Since.
 const patience = 120 * time.Millisecond
 
 // Recognize implements Recognizer. Whatever is said is taken for English.
 func (e *English) Recognize(ctx context.Context, u Utterance) (Hypothesis, error) {
-	entering, cancel := ctx, context.CancelFunc(func() {})
-	if !u.Final {
+	entering, cancel, since := ctx, context.CancelFunc(func() {}), u.Since
+	if u.Final {
+		since = time.Now()
+	} else {
 		entering, cancel = context.WithTimeout(ctx, patience)
 	}
-	leave, err := e.Lane.Enter(entering, u.Final)
+	leave, err := e.Lane.Enter(entering, u.Final, since)
 	cancel()
 	if err != nil {
 		if ctx.Err() == nil { // others are served, and the audio goes on
@@ -58,7 +61,7 @@ func (e *English) Recognize(ctx context.Context, u Utterance) (Hypothesis, error
 
 const (
 	// contextLength is how much speech is remembered for the next utterance.
-	contextLength = 4 * speech.SampleRate
+	contextLength = speech.SampleRate * 5 / 2
 	// contextLead is what is remembered before it, since words begin softly.
 	contextLead = speech.SampleRate / 20
 )

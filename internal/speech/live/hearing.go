@@ -79,6 +79,7 @@ type hearing struct {
 	language  string
 	languages []speech.LanguageScore
 
+	since   time.Time     // of the last text
 	cost    time.Duration // of the last partial, where recognition is costly
 	came    time.Time     // when what is being heard came
 	endCame time.Time     // when lastEnd did
@@ -205,7 +206,9 @@ func (h *hearing) partial(ctx context.Context, end int, pause bool) error {
 	if h.cost = 0; guess.Costly {
 		h.cost = time.Since(began)
 	}
-	h.guess, h.leftOut = guess, guess.LeftOut
+	if h.guess, h.leftOut = guess, guess.LeftOut; !guess.LeftOut {
+		h.since = began
+	}
 	if guess.Draft != nil {
 		h.draft = guess.Draft
 	}
@@ -332,7 +335,7 @@ func (h *hearing) tell(end int, guess Hypothesis, partial bool, speakers []int) 
 // utterance is the open one up to a place.
 func (h *hearing) utterance(end int) Utterance {
 	u := Utterance{
-		Start: h.start, Samples: h.audio[h.start-h.base : end-h.base],
+		Start: h.start, Samples: h.audio[h.start-h.base : end-h.base], Since: h.since,
 	}
 	if h.start-h.told <= recent && len(h.context.Samples)+len(u.Samples) <= remembered {
 		u.Before = h.context

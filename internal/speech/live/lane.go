@@ -8,16 +8,22 @@ import (
 	"time"
 )
 
-// Lane lets so many runs of a model go on at once, finals before partials and else in order of arrival. Under load
-// partials wait, and since a session asks for one at a time, they come less often.
+// Lane lets so many runs of a model go on at once, finals before partials and else who has been without for longest.
+// Under load partials wait, and since a session asks for one at a time, they come less often.
 type Lane struct {
 	mu      sync.Mutex // guards what follows
 	runs    int
-	running [2]int             // finals, partials
-	waiting [2][]chan struct{} // finals, partials
-	changed chan struct{}      // closed and made anew when a run ends
-	load    float64            // at the time since
+	running [2]int        // finals, partials
+	waiting [2][]*waiting // finals, partials
+	changed chan struct{} // closed and made anew when a run ends
+	load    float64       // at the time since
 	since   time.Time
+}
+
+// waiting is who waits for a place.
+type waiting struct {
+	turn  chan struct{} // closed when it has one
+	since time.Time
 }
 
 // The classes of runs.
@@ -34,8 +40,8 @@ func NewLane(runs int) *Lane {
 	return &Lane{runs: runs, changed: make(chan struct{}), since: time.Now()}
 }
 
-// Enter waits for a place, and returns what gives it back.
-func (l *Lane) Enter(ctx context.Context, final bool) (leave func(), err error) {
+// Enter waits for a place, and returns what gives it back. Who has been without one since an earlier time goes first.
+func (l *Lane) Enter(ctx context.Context, final bool, since time.Time) (leave func(), err error) {
 	class := lanePartial
 	if final {
 		class = laneFinal
@@ -48,15 +54,21 @@ func (l *Lane) Enter(ctx context.Context, final bool) (leave func(), err error) 
 		l.mu.Unlock()
 		return leave, nil
 	}
-	turn := make(chan struct{})
-	l.waiting[class] = append(l.waiting[class], turn)
+	w := &waiting{make(chan struct{}), since}
+	at, _ := slices.BinarySearchFunc(l.waiting[class], w, func(a, b *waiting) int {
+		if a.since.After(b.since) {
+			return 1
+		}
+		return -1 // equals in order of arrival
+	})
+	l.waiting[class] = slices.Insert(l.waiting[class], at, w)
 	l.mu.Unlock()
 	select {
-	case <-turn:
+	case <-w.turn:
 		return leave, nil
 	case <-ctx.Done():
 		l.mu.Lock()
-		at := slices.Index(l.waiting[class], turn)
+		at := slices.Index(l.waiting[class], w)
 		if at >= 0 {
 			l.waiting[class] = slices.Delete(l.waiting[class], at, at+1)
 		}
@@ -79,7 +91,7 @@ func (l *Lane) leave(class int) {
 	l.changed = make(chan struct{})
 	for class := range l.waiting {
 		if len(l.waiting[class]) > 0 {
-			close(l.waiting[class][0])
+			close(l.waiting[class][0].turn)
 			l.waiting[class] = slices.Delete(l.waiting[class], 0, 1)
 			l.running[class]++
 			return

@@ -32,6 +32,8 @@ type Utterance struct {
 	Speech []vad.Span
 	// Draft is the Draft of the last hypothesis of this utterance.
 	Draft []int
+	// Since is when the last text was made of the session.
+	Since time.Time
 	// Before is what was said just before: short utterances are recognised better with it. It is empty when there is none.
 	Before Context
 	// Final tells that the speaker has paused: the text is to be as good as can be. Otherwise it is to be quick.

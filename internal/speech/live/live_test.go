@@ -217,13 +217,13 @@ func TestCloseEndsWhatGoesOnBeside(t *testing.T) {
 func TestLaneYieldsToFinalsForLonger(t *testing.T) {
 	lane := live.NewLane(1)
 	lane.Yield(t.Context(), time.Hour, time.Hour) // nothing is under way
-	leave, err := lane.Enter(t.Context(), false)
+	leave, err := lane.Enter(t.Context(), false, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	lane.Yield(t.Context(), time.Hour, time.Millisecond) // a partial is not waited for that long
 	leave()
-	if leave, err = lane.Enter(t.Context(), true); err != nil {
+	if leave, err = lane.Enter(t.Context(), true, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	yielded := make(chan struct{})
@@ -238,7 +238,7 @@ func TestLaneYieldsToFinalsForLonger(t *testing.T) {
 	<-yielded
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if leave, err = lane.Enter(t.Context(), true); err != nil {
+	if leave, err = lane.Enter(t.Context(), true, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	defer leave()

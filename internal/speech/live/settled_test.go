@@ -92,33 +92,43 @@ func TestWhatGuessesAgreeOnSettles(t *testing.T) {
 	}
 }
 
-func TestLaneLetsFinalsGoFirst(t *testing.T) {
+func TestLaneOrder(t *testing.T) {
 	lane := live.NewLane(1)
-	leave, err := lane.Enter(t.Context(), false)
+	leave, err := lane.Enter(t.Context(), false, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	order := make(chan string, 2)
-	entering := make(chan struct{})
-	for _, final := range []bool{false, true} {
+	began := time.Now()
+	arrivals := []struct {
+		name  string
+		final bool
+		since time.Time
+	}{
+		{"served last", false, began.Add(-time.Second)},
+		{"served first", false, began.Add(-3 * time.Second)},
+		{"served next", false, began.Add(-2 * time.Second)},
+		{"served at the same time, and came later", false, began.Add(-2 * time.Second)},
+		{"final", true, began},
+	}
+	order := make(chan string, len(arrivals))
+	for n, a := range arrivals {
 		go func() {
-			close(entering)
-			leave, err := lane.Enter(t.Context(), final)
+			leave, err := lane.Enter(t.Context(), a.final, a.since)
 			if err != nil {
 				t.Error(err)
 				return
 			}
-			order <- map[bool]string{false: "partial", true: "final"}[final]
+			order <- a.name
 			leave()
 		}()
-		<-entering
-		entering = make(chan struct{})
-		for lane.Waiting() < map[bool]int{false: 1, true: 2}[final] {
+		for lane.Waiting() < n+1 {
 			time.Sleep(time.Millisecond)
 		}
 	}
 	leave()
-	if first, second := <-order, <-order; first != "final" || second != "partial" {
-		t.Errorf("%s, then %s", first, second)
+	for _, want := range []string{"final", "served first", "served next", "served at the same time, and came later", "served last"} {
+		if got := <-order; got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
 	}
 }
