@@ -46,6 +46,9 @@ type cluster struct {
 	sum   vector
 	line  line
 	count int
+	// squares is the sum of the squared lengths of the lines, and stretches how many stretches of speech they were
+	// measured over, each as far as its line is sure.
+	squares, stretches float64
 	// long tells that the line is that of longLine samples or more.
 	long bool
 }
@@ -55,9 +58,18 @@ func (c *cluster) similarity(d *cluster) float64 {
 	s := c.sum.dot(&d.sum) / float64(c.count*d.count)
 	if c.long && d.long {
 		a, b := c.meanLine(), d.meanLine()
-		s -= joinLine * a.cost(&b)
+		s -= a.cost(&b, 1)
 	}
 	return s
+}
+
+// add adds the windows of d.
+func (c *cluster) add(d *cluster) {
+	c.sum.add(&d.sum)
+	c.line.add(&d.line, 1)
+	c.count += d.count
+	c.squares += d.squares
+	c.stretches += d.stretches
 }
 
 func (c *cluster) meanLine() line {
@@ -73,8 +85,8 @@ type speaker struct {
 }
 
 // likeness is how much the voice, a mean of unit vectors, and the line are this speaker's.
-func (s *speaker) likeness(voice *vector, l *line) float64 {
-	return voice.dot(&s.voice) - l.cost(&s.line)
+func (s *speaker) likeness(voice *vector, l *line, contrast float64) float64 {
+	return voice.dot(&s.voice) - l.cost(&s.line, contrast)
 }
 
 // agglomerate joins the two most similar clusters again and again (average linkage), until
@@ -167,9 +179,7 @@ func gather(members []cluster, labels []int) []cluster {
 	sums := make([]cluster, max(n, 0))
 	for i, l := range labels {
 		if l >= 0 {
-			sums[l].sum.add(&members[i].sum)
-			sums[l].line.add(&members[i].line, 1)
-			sums[l].count += members[i].count
+			sums[l].add(&members[i])
 			sums[l].long = true
 		}
 	}
@@ -190,7 +200,7 @@ func closest(c *cluster, cs []speaker) int {
 	best, most := 0, math.Inf(-1)
 	l := c.meanLine()
 	for i := range cs {
-		s := c.sum.dot(&cs[i].voice)/float64(c.count) - l.cost(&cs[i].line)
+		s := c.sum.dot(&cs[i].voice)/float64(c.count) - l.cost(&cs[i].line, 1)
 		if s > most {
 			best, most = i, s
 		}

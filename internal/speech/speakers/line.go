@@ -22,11 +22,9 @@ const (
 	// longLine is the length from which the line of a stretch may keep it from being joined with another: single words,
 	// digits that are read out one by one, differ more by their phones than telephones do.
 	longLine = second * 9 / 5
-	// joinLine is how much of the cost of a distance between lines counts then.
-	joinLine = 0.5
 	// lineWeight is what a squared distance between lines takes off a cosine of voices, and mostLine the most that is taken
 	// off: a voice that is surely the same stays the same when the line changes, one that may be two is parted by it.
-	lineWeight = 0.3
+	lineWeight = 0.4
 	mostLine   = 0.35
 )
 
@@ -104,8 +102,10 @@ func (l *line) distance(m *line) float64 {
 	return sum
 }
 
-// cost is what the distance between two lines takes off the similarity of voices.
-func (l *line) cost(m *line) float64 { return min(mostLine, lineWeight*l.distance(m)/lineBands) }
+// cost is what the distance between two lines, times contrast, takes off the similarity of voices.
+func (l *line) cost(m *line, contrast float64) float64 {
+	return min(mostLine, contrast*lineWeight*l.distance(m)/lineBands)
+}
 
 // measured is a line as a stretch has it, and how far that is to be trusted, from 0 to 1.
 type measured struct {

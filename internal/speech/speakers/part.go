@@ -10,18 +10,18 @@ import (
 // parted into the two halves that differ most, if both are long, and their voices and lines apart.
 const (
 	// partLine weighs a squared distance of lines against one of voices (unit vectors) when halves are looked for.
-	partLine = 2.0 / lineBands
+	partLine = 6.0 / lineBands
 	// Each half has so many windows, of so many stretches.
 	partWindows   = 10
-	partStretches = 5
+	partStretches = 3
 	// partCosine is the most that the voices of the halves may have in common: halves of what one person says have 0.85
 	// to 0.95, where neither is short.
 	partCosine = 0.83
 	// partStarts is from how many places halves are looked for, besides the two farthest apart.
 	partStarts = 6
-	// partRatio is the least squared distance between the lines of the halves, in multiples of the variance of a
-	// stretch's line about its speaker's.
-	partRatio = 2
+	// partApart is the least that the lines of the halves are apart. Halves are looked for, so that chance alone sets
+	// them apart: speakers who turn out to be less than mergeApart apart are joined again.
+	partApart = 5
 )
 
 // unit is what is not parted: the windows of one stretch, or a frozen cluster.
@@ -42,12 +42,10 @@ func part(clusters []cluster, stretches, labels []int) []int {
 			*g = append(*g, unit{})
 		}
 		u := &(*g)[at]
-		u.sum.add(&c.sum)
-		u.line.add(&c.line, 1)
-		u.count += c.count
+		u.add(&c)
 		u.members = append(u.members, i)
 	}
-	variance := spread(groups)
+	variance := variance(gather(clusters, labels))
 	labels = slices.Clone(labels)
 	next := len(groups)
 	for _, units := range groups {
@@ -65,44 +63,20 @@ func part(clusters []cluster, stretches, labels []int) []int {
 	return labels
 }
 
-// spread is the variance of the lines of units about the mean of their group, over bands.
-func spread(groups [][]unit) float64 {
-	sum, n := 0.0, 0
-	for _, units := range groups {
-		if len(units) < 2 {
-			continue
-		}
-		var all cluster
-		for i := range units {
-			all.line.add(&units[i].line, 1)
-			all.count += units[i].count
-		}
-		mean := all.meanLine()
-		for i := range units {
-			l := units[i].meanLine()
-			sum += float64(units[i].count) * l.distance(&mean) / lineBands
-			n += units[i].count
-		}
-	}
-	if n == 0 {
-		return 0
-	}
-	return sum / float64(n)
-}
-
 // halve finds the two halves of a group that differ most, and tells whether they are two people's. It gives each
 // unit its half, 0 or 1.
 func halve(units []unit, variance float64) (half []int, apart bool) {
-	if len(units) < 2*partStretches || variance == 0 {
+	if len(units) < 2*partStretches {
 		return nil, false
 	}
 	points := make([]speaker, len(units))
 	for i := range units {
 		points[i] = units[i].mean()
 	}
+	weight := partLine * contrast(variance)
 	best := halves{cost: math.Inf(1)}
-	for _, start := range starts(points, units) {
-		if h := lloyd(points, units, start); h.cost < best.cost {
+	for _, start := range starts(points, units, weight) {
+		if h := lloyd(points, units, start, weight); h.cost < best.cost {
 			best = h
 		}
 	}
@@ -111,7 +85,7 @@ func halve(units []unit, variance float64) (half []int, apart bool) {
 	}
 	a, b := best.sums[0].mean(), best.sums[1].mean()
 	return best.of, min(best.sums[0].count, best.sums[1].count) >= partWindows && min(best.stretches[0], best.stretches[1]) >= partStretches &&
-		a.voice.dot(&b.voice) <= partCosine && a.line.distance(&b.line) >= partRatio*lineBands*variance
+		a.voice.dot(&b.voice) <= partCosine && linesApart(&best.sums[0], &best.sums[1], variance) >= partApart
 }
 
 // halves are two halves of a group.
@@ -124,10 +98,10 @@ type halves struct {
 
 // starts are pairs of means from which halves are looked for: the two points farthest apart, and the points with most
 // windows, each with what is farthest from it.
-func starts(points []speaker, units []unit) [][2]speaker {
+func starts(points []speaker, units []unit, weight float64) [][2]speaker {
 	farthest := func(i int) (j int, distance float64) {
 		for k := range points {
-			if d := points[i].distance(&points[k]); d > distance {
+			if d := points[i].distance(&points[k], weight); d > distance {
 				j, distance = k, d
 			}
 		}
@@ -153,22 +127,19 @@ func starts(points []speaker, units []unit) [][2]speaker {
 }
 
 // lloyd moves two means until each is that of the points nearest to it. Its cost is infinite when one has none.
-func lloyd(points []speaker, units []unit, means [2]speaker) halves {
+func lloyd(points []speaker, units []unit, means [2]speaker, weight float64) halves {
 	h := halves{of: make([]int, len(points)), cost: math.Inf(1)}
 	for range 10 {
 		h.sums, h.stretches = [2]cluster{}, [2]int{}
 		cost := 0.0
 		for i := range points {
-			near, far := points[i].distance(&means[0]), points[i].distance(&means[1])
+			near, far := points[i].distance(&means[0], weight), points[i].distance(&means[1], weight)
 			h.of[i] = 0
 			if far < near {
 				h.of[i], near = 1, far
 			}
 			cost += near * float64(units[i].count)
-			s := &h.sums[h.of[i]]
-			s.sum.add(&units[i].sum)
-			s.line.add(&units[i].line, 1)
-			s.count += units[i].count
+			h.sums[h.of[i]].add(&units[i].cluster)
 			h.stretches[h.of[i]]++
 		}
 		if h.stretches[0] == 0 || h.stretches[1] == 0 {
@@ -187,7 +158,7 @@ func (c *cluster) mean() speaker {
 	return s
 }
 
-// distance is the squared distance of voices and, by partLine, of lines.
-func (s *speaker) distance(t *speaker) float64 {
-	return 2 - 2*s.voice.dot(&t.voice) + partLine*s.line.distance(&t.line)
+// distance is the squared distance of voices and, by weight, of lines.
+func (s *speaker) distance(t *speaker, weight float64) float64 {
+	return 2 - 2*s.voice.dot(&t.voice) + weight*s.line.distance(&t.line)
 }

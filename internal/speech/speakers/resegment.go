@@ -9,8 +9,8 @@ const (
 
 // resegment finds the most likely sequence of speakers by Viterbi's algorithm: each window
 // wants the speaker whom it is like, and a change has a cost, which is lower where
-// changes says that one is likely.
-func resegment(windows []window, mean line, cs []speaker) []int {
+// changes says that one is likely. Distances between lines count times contrast.
+func resegment(windows []window, mean line, contrast float64, cs []speaker) []int {
 	n, k := len(windows), len(cs)
 	labels := make([]int, n)
 	if k < 2 || n == 0 {
@@ -20,7 +20,7 @@ func resegment(windows []window, mean line, cs []speaker) []int {
 	from := make([]uint8, n*k) // there are at most 255 speakers
 	first := windows[0].trusted(&mean)
 	for c := range cs {
-		score[c] = cs[c].likeness(&windows[0].voice, &first)
+		score[c] = cs[c].likeness(&windows[0].voice, &first, contrast)
 	}
 	for t := 1; t < n; t++ {
 		l := windows[t].trusted(&mean)
@@ -43,7 +43,7 @@ func resegment(windows []window, mean line, cs []speaker) []int {
 			if came != c {
 				next[c] = score[best] - cost
 			}
-			next[c] += cs[c].likeness(&windows[t].voice, &l)
+			next[c] += cs[c].likeness(&windows[t].voice, &l, contrast)
 			from[t*k+c] = uint8(came)
 		}
 		score, next = next, score

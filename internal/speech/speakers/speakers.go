@@ -167,7 +167,7 @@ func (d *Diarizer) Add(ctx context.Context, w vad.Window) error {
 const (
 	// joinCosine is the least mean similarity at which two clusters are one speaker: voices of one have a mean cosine of
 	// 0.5 to 0.7, less in noise, those of two one below 0.3. The lines' difference comes off.
-	joinCosine = 0.26
+	joinCosine = 0.24
 	// blockWindows is how many windows are clustered together; the clusters of earlier
 	// blocks stay together from then on. Pairs of windows cost time and memory, and two
 	// hours have 14,000 windows.
@@ -195,8 +195,17 @@ func (d *Diarizer) freeze() {
 // singles makes a cluster of each window.
 func (d *Diarizer) singles(windows []window) []cluster {
 	cs, mean := make([]cluster, len(windows)), d.lines.mean()
+	lengths := make(map[int]float64) // of stretches, in windows
 	for i := range windows {
-		cs[i] = cluster{sum: windows[i].voice, line: windows[i].trusted(&mean), count: 1, long: windows[i].long}
+		lengths[windows[i].stretch]++
+	}
+	for i := range windows {
+		w := &windows[i]
+		l := w.trusted(&mean)
+		cs[i] = cluster{
+			sum: w.voice, line: l, count: 1, long: w.long,
+			squares: l.distance(&line{}), stretches: w.sure * w.sure / lengths[w.stretch],
+		}
 	}
 	return cs
 }
@@ -226,7 +235,7 @@ func (d *Diarizer) Turns() []Turn {
 
 // breath is what a turn has before and after what voice activity detection hears: on recorded prompts it halves the
 // speech that is missed.
-const breath = 200 * time.Millisecond
+const breath = 190 * time.Millisecond
 
 // widen gives turns a breath at both ends, up to the middle of the pause between two and to the end of what was heard.
 func widen(turns []Turn, end time.Duration) {
@@ -253,18 +262,19 @@ func (d *Diarizer) speakers() []int {
 	if len(d.windows) == 0 {
 		return nil
 	}
-	cs := d.count()
-	labels := resegment(d.windows, d.lines.mean(), cs)
+	mean, single := d.lines.mean(), d.singles(d.windows)
+	joined, least := d.count()
+	labels := resegment(d.windows, mean, contrast(variance(joined)), centroids(joined))
 	// Once more with what speakers have said by that: short windows, which make no speakers, now count.
-	all := gather(d.singles(d.windows), labels)
-	cs = centroids(slices.DeleteFunc(all, func(c cluster) bool { return c.count == 0 }))
-	labels = resegment(d.windows, d.lines.mean(), cs)
+	all := slices.DeleteFunc(gather(single, labels), func(c cluster) bool { return c.count == 0 })
+	all = merge(frequent(all, least))
+	labels = resegment(d.windows, mean, contrast(variance(all)), centroids(all))
 	d.given, d.voices = keepNumbers(labels, d.given, d.voices)
 	return d.given
 }
 
-// count clusters all windows and returns the speakers.
-func (d *Diarizer) count() []speaker {
+// count clusters all windows and returns the speakers, and how many windows one has at least.
+func (d *Diarizer) count() (joined []cluster, least int) {
 	// The first clusters are those of frozen blocks, then come the windows of the open one.
 	clusters := slices.Clone(d.frozen)
 	stretches := make([]int, len(clusters))
@@ -277,23 +287,18 @@ func (d *Diarizer) count() []speaker {
 		}
 	}
 	if len(clusters) == 0 { // nothing but short sounds: one speaker, until more is heard
-		all := gather(d.singles(d.windows), make([]int, len(d.windows)))
-		return centroids(all)
+		return gather(d.singles(d.windows), make([]int, len(d.windows))), 0
 	}
 	total := 0
 	for _, c := range clusters {
 		total += c.count
 	}
-	least := min(max(minWindows, int(minShare*float64(total))), enoughWindows)
+	least = min(max(minWindows, int(minShare*float64(total))), enoughWindows)
 	labels := agglomerate(clusters, joinCosine, len(clusters))
-	joined := gather(clusters, labels)
+	joined = gather(clusters, labels)
 	// Twice: what was a straggler's goes to whom it is most like, and moves the centroid.
 	for range 2 {
-		kept := slices.DeleteFunc(slices.Clone(joined), func(c cluster) bool { return c.count < least })
-		if len(kept) == 0 {
-			kept = []cluster{slices.MaxFunc(joined, func(a, b cluster) int { return a.count - b.count })}
-		}
-		cs := centroids(kept)
+		cs := centroids(frequent(joined, least))
 		for i := range clusters {
 			labels[i] = closest(&clusters[i], cs)
 		}
@@ -303,7 +308,16 @@ func (d *Diarizer) count() []speaker {
 	if len(joined) > d.limit {
 		joined = gather(joined, agglomerate(joined, joinCosine, d.limit))
 	}
-	return centroids(joined)
+	return joined, least
+}
+
+// frequent are the clusters of so many windows at least, or else the largest.
+func frequent(clusters []cluster, least int) []cluster {
+	kept := slices.DeleteFunc(slices.Clone(clusters), func(c cluster) bool { return c.count < least })
+	if len(kept) == 0 {
+		kept = []cluster{slices.MaxFunc(clusters, func(a, b cluster) int { return a.count - b.count })}
+	}
+	return kept
 }
 
 // keepNumbers turns labels into speakers' numbers: each keeps the number that most of its
