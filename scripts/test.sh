@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make test`: the code is checked, then the packages are tested, most of them under the race
+# `make test`: the packages are checked and tested, most of them under the race
 # detector, then the black-box suites drive the built program. Each part says how long it took.
 source "$(dirname "$0")/common.sh"
 export PATH=$venv/bin:$PATH CGO_ENABLED=1
@@ -16,14 +16,14 @@ part() {
 # them (speech/engine) and all that is concurrent stays under it.
 slow='/internal/(inference|models|speech/(whisper|vad))(/|$)'
 mapfile -t raced < <(go list ./internal/... ./cmd/... | grep -vE "$slow")
-mapfile -t plain < <(go list ./internal/... | grep -E "$slow" || true)
+mapfile -t plain < <(go list ./internal/... | grep -E "$slow" || true; go list ./bench/...)
 
-part "go vet" go vet ./...
-part "Packages, under the race detector" go test -race -timeout 10m "${raced[@]}"
+# All of go vet is part of each go test, which has compiled what it needs.
+part "Packages, under the race detector" go test -vet=all -race -timeout 10m "${raced[@]}"
 if ((${#plain[@]})); then
-	part "Packages of the models" go test -timeout 10m "${plain[@]}"
+	part "Packages of the models and the bench" go test -vet=all -timeout 10m "${plain[@]}"
 fi
 # Each server's log is kept, and searched for secrets when the server ends; see test/harness/logs.go.
 rm -rf test/out/logs
 # One suite at a time: each runs servers that use all cores.
-part "Black box" go test -count 1 -timeout 12m -p 1 ./test/...
+part "Black box" go test -vet=all -count 1 -timeout 12m -p 1 ./test/...

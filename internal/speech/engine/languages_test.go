@@ -126,7 +126,7 @@ func TestListenFollowsSeveralLanguages(t *testing.T) {
 func TestListenKeepsWhatHasSettled(t *testing.T) {
 	// At the pace of speech there are partials enough for words to settle.
 	const pace = 100 * time.Millisecond
-	reading, french := sample(t, "two_cities.wav")[:12*rate], prompt(t, "fr/demo-congrats")[:12*rate]
+	reading, french := sample(t, "two_cities.wav")[:7*rate], prompt(t, "fr/demo-congrats")[:7*rate]
 	for name, test := range map[string]struct {
 		settings speech.LiveSettings
 		samples  []float32
