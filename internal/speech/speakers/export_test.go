@@ -29,3 +29,17 @@ func Agglomerate(vectors [][]float32, least float64, limit int) []int {
 	}
 	return agglomerate(cs, least, limit)
 }
+
+// Merge joins groups of stretches of one window each, all of one voice, by the level of the first band of their lines. It
+// returns how many speakers are left.
+func Merge(groups ...[]float32) int {
+	clusters := make([]cluster, len(groups))
+	for i, levels := range groups {
+		for _, level := range levels {
+			one := cluster{line: line{level}, count: 1, squares: float64(level * level), stretches: 1}
+			one.sum[0] = 1
+			clusters[i].add(&one)
+		}
+	}
+	return len(merge(clusters))
+}
