@@ -29,7 +29,7 @@ const (
 	// hush is the pause after which the text is made that a final will have, if nothing more is said.
 	hush = second * 15 / 100
 	// cadence is how much new audio there is between two partial results, when there is time for more.
-	cadence = second * 3 / 20
+	cadence = second * 9 / 100
 	// Long utterances end at a short pause from longish on, and at the quietest place of the last half when long.
 	longish    = second * 8
 	long       = second * 12
