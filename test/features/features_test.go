@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -196,8 +197,13 @@ func check(t *testing.T, c *harness.Clients, bucket, name string) {
 		subtitles = get(t, c, bucket, strings.TrimSuffix(key, ".json")+".vtt")
 	}
 	if strings.Contains(name, "redaction") {
+		var document any
+		if err := json.Unmarshal(content, &document); err != nil {
+			t.Fatal(err)
+		}
+		words := strings.ToLower(strings.Join(append(texts("", document), captions(subtitles)...), "\n"))
 		for _, clear := range []string{"0142", "555", "zero one four two", "0-1-4-2"} {
-			if bytes.Contains(bytes.ToLower(content), []byte(clear)) || bytes.Contains(bytes.ToLower(subtitles), []byte(clear)) {
+			if strings.Contains(words, clear) {
 				t.Errorf("%q is there in clear", clear)
 			}
 		}
@@ -249,6 +255,32 @@ func check(t *testing.T, c *harness.Clients, bucket, name string) {
 			}
 		}
 	}
+}
+
+// texts are all strings of a document that may hold what was said: not the account, whose digits are chance, nor numbers.
+func texts(member string, v any) (out []string) {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, e := range v {
+			out = append(out, texts(k, e)...)
+		}
+	case []any:
+		for _, e := range v {
+			out = append(out, texts(member, e)...)
+		}
+	case string:
+		switch member {
+		case "accountId", "start_time", "end_time", "confidence":
+		default:
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// captions are the lines of subtitles without those of times.
+func captions(subtitles []byte) []string {
+	return slices.DeleteFunc(strings.Split(string(subtitles), "\n"), func(l string) bool { return strings.Contains(l, " --> ") })
 }
 
 // Processors differ in the last bits of arithmetic, so times and confidences may differ by a little.
