@@ -25,3 +25,6 @@ func (l *Lane) Waiting() int {
 	defer l.mu.Unlock()
 	return len(l.waiting[0]) + len(l.waiting[1])
 }
+
+// Distance is the least number of words changed, added or left out.
+func Distance(a, b []string) int { return distances(a, b)[len(b)] }

@@ -70,7 +70,7 @@ type hearing struct {
 	leftOut bool // the last partial was
 	hushed  int  // lastEnd for which guess was made in the pause after it
 	guess   Hypothesis
-	draft   []int // the last one of the utterance
+	draft   Draft // the last one of the utterance
 	told    int   // the place before which finals have been given
 
 	// context is that of the last final, which ended at told.
@@ -135,7 +135,7 @@ func (h *hearing) notice(p float32) {
 		h.lastEnd, h.decoded, h.hushed = h.place(), h.start, 0
 		h.endCame, h.cost = h.came, 0
 		h.number++
-		h.text, h.draft = settled{stability: h.options.Settings.Stability}, nil
+		h.text, h.draft = settled{stability: h.options.Settings.Stability}, Draft{}
 	}
 }
 
@@ -207,10 +207,7 @@ func (h *hearing) partial(ctx context.Context, end int, pause bool) error {
 		h.cost = time.Since(began)
 	}
 	if h.guess, h.leftOut = guess, guess.LeftOut; !guess.LeftOut {
-		h.since = began
-	}
-	if guess.Draft != nil {
-		h.draft = guess.Draft
+		h.since, h.draft = began, guess.Draft
 	}
 	if !guess.Credible || len(guess.Items) == 0 {
 		return nil
@@ -243,7 +240,7 @@ func (h *hearing) cut(ctx context.Context) error {
 	}
 	h.start, h.told, h.decoded, h.hushed = end, end, end, 0
 	h.number++
-	h.text, h.draft = settled{stability: h.options.Settings.Stability}, nil
+	h.text, h.draft = settled{stability: h.options.Settings.Stability}, Draft{}
 	h.forget(end)
 	return nil
 }

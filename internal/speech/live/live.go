@@ -30,8 +30,8 @@ type Utterance struct {
 	Samples []float32
 	// Speech are the parts of Samples that voice activity detection takes for speech, in order.
 	Speech []vad.Span
-	// Draft is the Draft of the last hypothesis of this utterance.
-	Draft []int
+	// Draft is that of the last hypothesis of this utterance; a final is recognised without it.
+	Draft Draft
 	// Since is when the last text was made of the session.
 	Since time.Time
 	// Before is what was said just before: short utterances are recognised better with it. It is empty when there is none.
@@ -49,10 +49,21 @@ func (u *Utterance) Spoken() int {
 	return n
 }
 
-// Context is speech and what was recognised in it.
+// Context is speech and what was recognised in it, in the recogniser's tokens.
 type Context struct {
 	Samples []float32
-	Draft   []int
+	Tokens  []int
+}
+
+// Draft is what a recogniser made of less of an utterance, which saves it time with more.
+type Draft struct {
+	// Items are the beginning of the text. A quick text takes them over.
+	Items []speech.Item
+	// From is where the utterance goes on after Items, in samples from its start, and Before what was said just before that.
+	From   int
+	Before Context
+	// Tokens are what came from there on.
+	Tokens []int
 }
 
 // Hypothesis is the text of an utterance.
@@ -61,8 +72,8 @@ type Hypothesis struct {
 	Items []speech.Item
 	// Credible tells whether they are likely to have been said.
 	Credible bool
-	// Draft is whatever saves the recogniser time with more of the same utterance.
-	Draft []int
+	// Draft is what more of the same utterance may be recognised with.
+	Draft Draft
 	// Context is, of a final, what the next utterance may be recognised with.
 	Context Context
 	// Best tells that a final would have the same text.

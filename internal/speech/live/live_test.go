@@ -109,6 +109,13 @@ func begin(t *testing.T, r live.Recognizer, stability speech.Stability) (speech.
 // reading is five seconds of one that comes with the models, twice, with a second of silence after each.
 func reading(t *testing.T) []float32 {
 	t.Helper()
+	samples := append(cities(t, 5), make([]float32, speech.SampleRate)...)
+	return append(samples, samples...)
+}
+
+// cities are the first seconds of a reading that comes with the models.
+func cities(t *testing.T, seconds int) []float32 {
+	t.Helper()
 	f, err := os.Open(filepath.Join(modelstest.Path(t, models.SpeechSamples), "two_cities.wav"))
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +126,7 @@ func reading(t *testing.T) []float32 {
 		t.Fatal(err)
 	}
 	defer in.Close()
-	samples := make([]float32, 5*speech.SampleRate)
+	samples := make([]float32, seconds*speech.SampleRate)
 	for n := 0; n < len(samples); {
 		k, err := in.ReadSamples(samples[n:])
 		if err != nil {
@@ -127,8 +134,7 @@ func reading(t *testing.T) []float32 {
 		}
 		n += k
 	}
-	samples = append(samples, make([]float32, speech.SampleRate)...)
-	return append(samples, samples...)
+	return samples
 }
 
 func TestABetterTextIsTakenWhenItComesInTime(t *testing.T) {

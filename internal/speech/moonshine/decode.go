@@ -72,7 +72,7 @@ func (e *Encoding) Decode(ctx context.Context, known Text) (h Hypothesis, err er
 			id := best(logits)
 			h.Cut = id != spec.Moonshine.End && (len(h.IDs) >= limit || looping(h.IDs))
 			if id == spec.Moonshine.End || h.Cut {
-				h.attention = e.attention(run.queriesOf(at))
+				h.attention, h.steps = e.attention(run.queriesOf(at)), at
 				return h, nil
 			}
 			h.add(e.model, id, logProb(logits, id))

@@ -21,8 +21,10 @@ type Hypothesis struct {
 	Cut bool
 
 	samples, states int
-	prefix          int // tokens
-	attention       []float32
+	prefix          int       // tokens
+	steps           int       // of attention
+	attention       []float32 // heads × steps × states, before the softmax
+	starts          []int     // of the tokens, in samples, and the end; made when first asked for
 }
 
 func (h *Hypothesis) add(m *Model, id int, logProb float64) {
@@ -66,15 +68,66 @@ func (h *Hypothesis) Credible() bool {
 // focus is how sharply the alignment heads looked at the audio: the mean, over tokens and heads, of the largest attention
 // to one state.
 func (h *Hypothesis) focus() float64 {
-	heads, steps := len(spec.Moonshine.AlignmentHeads), len(h.IDs)+1
+	heads := len(spec.Moonshine.AlignmentHeads)
 	total := 0.0
 	for head := range heads {
-		for step := h.prefix; step < steps-1; step++ { // not the end, which looks behind the speech
-			row := h.attention[(head*steps+step)*h.states:][:h.states]
+		for step := h.prefix; step < len(h.IDs); step++ { // not the end, which looks behind the speech
+			row := h.attention[(head*h.steps+step)*h.states:][:h.states]
 			total += math.Exp(logProb(row, best(row)))
 		}
 	}
-	return total / float64(max(1, heads*(steps-1-h.prefix)))
+	return total / float64(max(1, heads*(len(h.IDs)-h.prefix)))
+}
+
+// In speech that breaks off the model goes on with what may follow, or in circles: words that it finds no audio for.
+// Of 926 texts of utterances that had not ended, 4.2 words at the beginning of each were right and 1.9 others wrong; of
+// what Beginning keeps 4.1 are right and 0.8 wrong, and of the credible texts as a whole 3.7 and 1.0.
+const (
+	// unheard is how late a word begins that is only supposed, before the end of the audio in samples.
+	unheard = speech.SampleRate / 10
+	// twoWords is the least time in which two words are said.
+	twoWords = speech.SampleRate * 12 / 100
+	// minWordLogProb is the least mean log probability of a word and the marks after it.
+	minWordLogProb = -1.6
+)
+
+// Beginning is as much of the text as is likely to have been heard when the utterance may go on. It is empty when nothing
+// of it is credible.
+func (h *Hypothesis) Beginning() Hypothesis {
+	kept, sum := h.prefix, 0.0
+	last, before := -twoWords, -twoWords // where the last word began, and the one before it
+	parts := h.timed(nil)
+	for i := 0; i < len(parts); {
+		next := i + 1
+		for next < len(parts) && (parts[next].Punctuation || parts[next].NoSpaceBefore) {
+			next++
+		}
+		from, to := parts[i].First, parts[next-1].Last+1
+		if i = next; from < h.prefix {
+			continue
+		}
+		word := 0.0
+		for _, p := range h.LogProbs[from:to] {
+			word += p
+		}
+		start := h.starts[from]
+		if start > h.samples-unheard || start-before < twoWords || word < minWordLogProb*float64(to-from) {
+			break
+		}
+		last, before = start, last
+		if sum += word; sum > minLogProb*float64(to-h.prefix) {
+			kept = to
+		}
+	}
+	b := *h
+	b.IDs, b.Tokens, b.LogProbs, b.Cut = h.IDs[:kept], h.Tokens[:kept], h.LogProbs[:kept], false
+	if len(h.starts) > 0 {
+		b.starts = h.starts[:kept+1]
+	}
+	if !b.Credible() {
+		b.IDs, b.Tokens, b.LogProbs, b.starts = h.IDs[:h.prefix], h.Tokens[:h.prefix], h.LogProbs[:h.prefix], nil
+	}
+	return b
 }
 
 // Items splits the text after the prefix into words, with times from the beginning of the utterance and confidences, and
@@ -98,15 +151,27 @@ func (h *Hypothesis) Items(spans []align.Interval) []speech.Item {
 	return items
 }
 
-// Tail is the end of the text, a prefix included, that was said in the last so many samples: where it begins in the
-// utterance, and its tokens.
-func (h *Hypothesis) Tail(samples int) (from int, ids []int) {
+// Tail is the end of a text.
+type Tail struct {
+	// Start is where it begins in the utterance, in samples, and IDs are its tokens.
+	Start int
+	IDs   []int
+	// Items is how many of Hypothesis.Items come before it.
+	Items int
+}
+
+// Tail is the end of the text, a prefix included, that was said in the last so many samples. It begins with a word.
+func (h *Hypothesis) Tail(samples int) Tail {
+	items := 0
 	for _, p := range h.timed(nil) {
 		if !p.Punctuation && !p.NoSpaceBefore && p.Start >= h.samples-samples {
-			return p.Start, h.IDs[p.First:]
+			return Tail{p.Start, h.IDs[p.First:], items}
+		}
+		if p.First >= h.prefix {
+			items++
 		}
 	}
-	return h.samples, nil
+	return Tail{Start: h.samples, Items: items}
 }
 
 // timed are the words and marks of the whole text.
@@ -114,14 +179,16 @@ func (h *Hypothesis) timed(spans []align.Interval) []align.Timed {
 	if len(h.IDs) == h.prefix {
 		return nil
 	}
-	s := spec.Moonshine
-	path := align.Path(h.attention, len(s.AlignmentHeads), len(h.IDs)+1, h.states,
-		(h.samples+s.SamplesPerState-1)/s.SamplesPerState, 0)
-	starts := make([]int, 0, len(path)+1)
-	for _, state := range path {
-		starts = append(starts, min(state*s.SamplesPerState, h.samples))
+	if h.starts == nil {
+		s := spec.Moonshine
+		path := align.Path(h.attention, len(s.AlignmentHeads), len(h.IDs)+1, h.states,
+			(h.samples+s.SamplesPerState-1)/s.SamplesPerState, 0)
+		for _, state := range path {
+			h.starts = append(h.starts, min(state*s.SamplesPerState, h.samples))
+		}
+		h.starts = append(h.starts, h.samples)
 	}
-	return align.Times(align.Split(h.Tokens), append(starts, h.samples), spans, h.samples)
+	return align.Times(align.Split(h.Tokens), h.starts, spans, h.samples)
 }
 
 func duration(samples int) time.Duration {

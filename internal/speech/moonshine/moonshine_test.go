@@ -413,3 +413,42 @@ func BenchmarkTranscribe(b *testing.B) {
 		}
 	}
 }
+
+// TestBeginningWasHeard holds that of speech that breaks off nearly all is kept that was said, and little that was not.
+func TestBeginningWasHeard(t *testing.T) {
+	m := model(t, 2)
+	cities := read(t, "two_cities.wav")
+	// said are the words of two texts up to the first that differs, and how many the first has beyond.
+	said := func(h, whole moonshine.Hypothesis) (same, others int) {
+		plain := func(h moonshine.Hypothesis) []string {
+			return strings.Fields(strings.ToLower(strings.NewReplacer(",", "", ".", "").Replace(h.Text())))
+		}
+		got, want := plain(h), plain(whole)
+		for same < min(len(got), len(want)) && got[same] == want[same] {
+			same++
+		}
+		return same, len(got) - same
+	}
+	whole, err := m.Transcribe(t.Context(), cities[:rate*9])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all, kept struct{ same, others int }
+	for end := rate / 2; end < rate*8; end += rate / 5 {
+		h, err := m.Transcribe(t.Context(), cities[:end])
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := h.Beginning()
+		if !strings.HasPrefix(h.Text(), b.Text()) || b.Cut || len(b.IDs) > 0 && !b.Credible() {
+			t.Errorf("%q of %q", b.Text(), h.Text())
+		}
+		same, others := said(h, whole)
+		all.same, all.others = all.same+same, all.others+others
+		same, others = said(b, whole)
+		kept.same, kept.others = kept.same+same, kept.others+others
+	}
+	if kept.same*20 < all.same*19 || kept.others*4 > all.others*3 {
+		t.Errorf("of %+v were kept %+v", all, kept)
+	}
+}
