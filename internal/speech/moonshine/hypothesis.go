@@ -2,6 +2,7 @@ package moonshine
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -188,7 +189,9 @@ func (h *Hypothesis) timed(spans []align.Interval) []align.Timed {
 		}
 		h.starts = append(h.starts, h.samples)
 	}
-	return align.Times(align.Split(h.Tokens), h.starts, spans, h.samples)
+	parts := align.Times(align.Split(h.Tokens), h.starts, spans, h.samples)
+	// In a short pause the model puts a comma before and one after it.
+	return slices.CompactFunc(parts, func(a, b align.Timed) bool { return a.Text == "," && b.Text == "," })
 }
 
 func duration(samples int) time.Duration {

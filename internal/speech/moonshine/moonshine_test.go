@@ -414,6 +414,22 @@ func BenchmarkTranscribe(b *testing.B) {
 	}
 }
 
+func TestACommaIsEnough(t *testing.T) {
+	h, err := model(t, 2).Transcribe(t.Context(), read(t, "two_cities.wav")[461120:618496]) // "In short,, the period …"
+	if err != nil {
+		t.Fatal(err)
+	}
+	items := h.Items(nil)
+	for i := 1; i < len(items); i++ {
+		if items[i-1].Kind == speech.Punctuation && items[i].Kind == speech.Punctuation {
+			t.Errorf("%q after %q", items[i].Text, items[i-1].Text)
+		}
+	}
+	if len(items) < 20 {
+		t.Errorf("only %v", items)
+	}
+}
+
 // TestBeginningWasHeard holds that of speech that breaks off nearly all is kept that was said, and little that was not.
 func TestBeginningWasHeard(t *testing.T) {
 	m := model(t, 2)
