@@ -38,9 +38,11 @@ const (
 	// times are not exact, and what has settled is not said again in the next utterance.
 	cutFrom   = second * 9
 	settleGap = second / 2
-	// slowCadence is the least cadence where recognition is costly; it is also slowness times as long as that takes.
+	// slowCadence is the least cadence where recognition is costly; it is also slowness times as long as that takes, and
+	// twice that when it takes longer than unhurried, since others are waiting then: finals, too, wait for what has begun.
 	slowCadence = second * 2 / 5
 	slowness    = 1.5
+	unhurried   = 400 * time.Millisecond
 	// What was said before helps while no more than recent lies between, and both are not longer than remembered.
 	recent     = second * 3 / 2
 	remembered = second * 10
@@ -179,6 +181,9 @@ func (h *hearing) recognise(ctx context.Context) error {
 	due := cadence
 	if h.cost > 0 {
 		due = max(slowCadence, int(slowness*h.cost.Seconds()*second))
+		if h.cost > unhurried {
+			due *= 2
+		}
 	}
 	again := h.leftOut
 	h.leftOut = false
